@@ -25,3 +25,27 @@ function(fairway_embed out symbol file)
   add_custom_command(OUTPUT ${out} COMMAND fairway-embed ${symbol} ${file} ${out}
     DEPENDS ${file} fairway-embed VERBATIM)
 endfunction()
+
+# fairway_sql(TARGET PREFIX FILE)      FILE's queries as PREFIX_x; include "PREFIX_sql.h"
+# fairway_migrations(TARGET DIR)       DIR/NNNN_name[.pg].sql as fairway_migrations[]; include "migrations.h"
+# Call them in the folder that defines TARGET.
+function(fairway_sql target prefix file)
+  set(gen ${CMAKE_BINARY_DIR}/gen/${prefix}_sql)
+  get_filename_component(file ${file} ABSOLUTE)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/gen)
+  add_custom_command(OUTPUT ${gen}.h ${gen}.c
+    COMMAND fairway-sqlgen queries ${prefix} ${file} ${gen}.h ${gen}.c
+    DEPENDS ${file} fairway-sqlgen VERBATIM)
+  target_sources(${target} PRIVATE ${gen}.h ${gen}.c)
+endfunction()
+
+function(fairway_migrations target dir)
+  set(gen ${CMAKE_BINARY_DIR}/gen/migrations)
+  get_filename_component(dir ${dir} ABSOLUTE)
+  file(GLOB files CONFIGURE_DEPENDS ${dir}/*.sql)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/gen)
+  add_custom_command(OUTPUT ${gen}.h ${gen}.c
+    COMMAND fairway-sqlgen migrations ${gen}.h ${gen}.c ${files}
+    DEPENDS ${files} fairway-sqlgen VERBATIM)
+  target_sources(${target} PRIVATE ${gen}.h ${gen}.c)
+endfunction()
