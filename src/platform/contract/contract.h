@@ -29,6 +29,10 @@ typedef struct OperationParam {
     Str name;
     ParamIn in;
     bool required, repeated; /* repeated: schema type array; each occurrence is an item */
+    bool csv;                /* repeated with explode: false: one occurrence, items separated by commas */
+    bool filter;             /* x-filter: also given as name[op]=x; the records engine reads those */
+    bool allow_empty;        /* allowEmptyValue */
+    bool plain;              /* any string will do: nothing to validate */
     Str type;                /* of the value or of its items: string integer number boolean */
     const Json *schema;      /* resolved */
     Str description;
@@ -47,14 +51,16 @@ typedef struct Operation {
     bool public_;          /* x-public: answers without credentials (health, openapi) */
     bool idempotent_key;   /* honours Idempotency-Key */
     bool deprecated;
+    Str sunset;            /* x-sunset: RFC 3339 date-time after which it may go; "" */
     Str action, on;        /* x-permission; e.g. "read" on "Service" */
     size_t max_body;       /* bytes; 0: takes no body */
     bool body_required;
     const Json *body_schema;            /* resolved; NULL when it takes none or not JSON */
-    OperationParam *params;
+    OperationParam *params;             /* those of the path first, in the order of the path */
     size_t n_params;
-    const RecordType *record;           /* x-records operations */
+    Str record_name;                    /* x-records operations: the schema's name; else "" */
     RecordVerb verb;
+    const RecordType *record;           /* set by contract_bind_record; NULL before and for other operations */
     OperationFn fn;                     /* never NULL after load */
     const Json *json;                   /* the operation object of the document */
     size_t index;                       /* 0.. in contract order; for metrics arrays */
@@ -69,6 +75,9 @@ typedef struct OperationHandler {
 MUST_CHECK Rc contract_load(Str text, const OperationHandler *handlers, size_t n_handlers, OperationFn record_fn,
                             Contract **ret, Error *err);
 void contract_free(Contract *contract);
+
+/* records_new gives each record's type to the operations that serve it, before requests are served. False: no operation does. */
+bool contract_bind_record(Contract *contract, Str record_name, const RecordType *type);
 
 Str contract_text(const Contract *contract);        /* the published document (without x- vocabulary that is internal) */
 const Json *contract_json(const Contract *contract);
@@ -97,6 +106,8 @@ struct Call {
     size_t n_path;
     const HttpPair *query; /* decoded, in order */
     size_t n_query;
+    const HttpPair *headers; /* of a call inside the process (http is NULL) */
+    size_t n_headers;
     Json *body;            /* parsed and validated; NULL when none */
     Str raw_body;
     struct {
