@@ -2,7 +2,8 @@
  * platform/settings/settings.h - one table of settings; command line > environment > file > default.
  *
  * Names are dotted ("server.port"); the environment variable is FAIRWAY_ and the name in upper case with underscores
- * (FAIRWAY_SERVER_PORT), plus the aliases of a row. Files are YAML or JSON: Fairway's own (fairway.yaml) or Backstage's
+ * (FAIRWAY_SERVER_PORT), plus the aliases of a row; an empty variable counts as unset. To add a setting: a row in
+ * settings_table.c, then regenerate the reference page. Files are YAML or JSON: Fairway's own (fairway.yaml) or Backstage's
  * app-config.yaml; both may be given, later --config files override earlier ones key by key (arrays replaced), as
  * Backstage does; ${ENV}, ${ENV:-default} and $env / $file / $include are substituted. A file is Backstage's when it has
  * a root key that only Backstage knows (backend, integrations, app). Keys Backstage has and Fairway does not use are
@@ -26,6 +27,7 @@ typedef struct SettingDef {
     const char *env;        /* further environment names, separated by spaces; or NULL */
     const char *backstage;  /* path in app-config ("backend.listen.port") or NULL */
     bool secret;            /* masked wherever shown */
+    const char *choices;    /* the accepted words of a STRING, separated by spaces; NULL: any text */
     const char *help;
 } SettingDef;
 
@@ -56,6 +58,8 @@ const Json *settings_json(Settings *s, const char *name); /* merged from own and
 Str settings_origin(Settings *s, const char *name);
 /* Warnings found while loading (unknown or unused keys), for the log. */
 const Str *settings_warnings(Settings *s, size_t *ret_n);
+/* The reference page of all settings, in Markdown: docs/reference/settings.md. */
+void settings_write_reference(Buf *out);
 /* Folder of the last file that set the name, for relative paths; "" when not from a file. */
 Str settings_dir(Settings *s, const char *name);
 
