@@ -44,7 +44,8 @@ typedef struct Deferred {
 } Deferred;
 
 struct Arena {
-    Block *top;
+    Block *top;   /* newest; ends in first */
+    Block *large; /* blocks of one big allocation each */
     Deferred *deferred;
     char *last; /* the newest allocation in top: it can grow in place */
     size_t handed_out;
@@ -94,16 +95,22 @@ static void run_deferred(Arena *arena)
     }
 }
 
-static void free_later_blocks(Arena *arena)
+/* Frees the chain down to `end`, which stays. */
+static void free_blocks(Block *block, const Block *end)
 {
-    Block *block = arena->top;
-
-    while (block != &arena->first) {
+    while (block != end) {
         Block *prev = block->prev;
         UNPOISON(block_data(block), block->cap);
         free(block);
         block = prev;
     }
+}
+
+static void free_later_blocks(Arena *arena)
+{
+    free_blocks(arena->large, NULL);
+    free_blocks(arena->top, &arena->first);
+    arena->large = NULL;
     arena->top = &arena->first;
 }
 
@@ -146,18 +153,11 @@ static Block *block_new(size_t cap)
 /* room: aligned size with its gap. */
 static char *alloc_slow(Arena *arena, size_t room)
 {
-    /* A large piece gets its own block under the top one, whose free rest stays in use. */
+    /* A large piece gets its own block, so that the rest of the top one stays in use. */
     if (room > arena->next_cap / 4) {
         Block *block = block_new(room);
-        block->used = room;
-        if (arena->top == &arena->first) {
-            block->prev = arena->top;
-            arena->top = block;
-            arena->last = NULL;
-        } else {
-            block->prev = arena->top->prev;
-            arena->top->prev = block;
-        }
+        block->prev = arena->large;
+        arena->large = block;
         return block_data(block);
     }
     Block *block = block_new(arena->next_cap);
@@ -207,12 +207,10 @@ void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
     if (old && old == arena->last) {
         Block *top = arena->top;
         size_t from = (size_t)(arena->last - block_data(top));
-        size_t rounded = align_up(new_size);
-        size_t old_rounded = align_up(old_size ? old_size : 1);
-        ASSERT(from + old_rounded + GAP == top->used);
-        if (rounded + GAP <= top->cap - from) {
-            top->used = from + rounded + GAP;
-            arena->handed_out += rounded - old_rounded;
+        size_t used = MAX(from + align_up(new_size) + GAP, top->used);
+        if (used <= top->cap) {
+            arena->handed_out += used - top->used;
+            top->used = used;
             UNPOISON(old, new_size);
             memset((char *)old + old_size, 0, new_size - old_size);
             return old;

@@ -64,7 +64,7 @@ static bool grow(Buf *buf, size_t more)
     return true;
 }
 
-/* The place for `more` bytes at the end, or NULL after a failure. Does not advance. */
+/* The place for `more` > 0 bytes at the end, or NULL after a failure. Does not advance. */
 static inline char *room(Buf *buf, size_t more)
 {
     if (buf->failed || (more > buf->cap - buf->len && !grow(buf, more))) {
@@ -75,7 +75,9 @@ static inline char *room(Buf *buf, size_t more)
 
 void buf_reserve(Buf *buf, size_t more)
 {
-    IGNORE(room(buf, more) == NULL); /* failure stays in the buffer */
+    if (!buf->failed && more > buf->cap - buf->len) {
+        IGNORE(!grow(buf, more)); /* failure stays in the buffer */
+    }
 }
 
 char *buf_take(Buf *buf, size_t *ret_len)
@@ -226,10 +228,10 @@ void buf_json_str(Buf *buf, Str s)
     size_t i = 0;
 
     if (s.len < buf->max) {
-        buf_reserve(buf, s.len + 2);
+        buf_reserve(buf, s.len + 2); /* the least it can take */
     }
     buf_char(buf, '"');
-    while (i < s.len) {
+    while (i < s.len && buf_ok(buf)) {
         size_t end = json_plain_end(s, i);
         buf_put(buf, str_sub(s, i, end));
         if (end < s.len) {
@@ -295,26 +297,15 @@ void buf_url(Buf *buf, Str s)
 
 void buf_hex(Buf *buf, Str bytes)
 {
-    if (bytes.len > BUF_MAX_MOST) {
-        buf->failed = true;
-        return;
-    }
-    char *at = room(buf, 2 * bytes.len);
-
-    if (!at) {
-        return;
-    }
-    for (size_t i = 0; i < bytes.len; i++) {
+    for (size_t i = 0; i < bytes.len && buf_ok(buf); i++) {
         unsigned char c = (unsigned char)bytes.ptr[i];
-        *at++ = hex_digits[c >> 4];
-        *at++ = hex_digits[c & 15];
+        buf_put(buf, str_of((char[]){hex_digits[c >> 4], hex_digits[c & 15]}, 2));
     }
-    buf->len += 2 * bytes.len;
 }
 
 static void put_base64(Buf *buf, Str bytes, const char alphabet[65], bool padded)
 {
-    for (size_t i = 0; i < bytes.len; i += 3) {
+    for (size_t i = 0; i < bytes.len && buf_ok(buf); i += 3) {
         size_t n = MIN(bytes.len - i, (size_t)3);
         uint32_t group = 0;
         char four[4] = {'=', '=', '=', '='};

@@ -28,7 +28,7 @@ Str buf_str(const Buf *buf); /* valid until the next write */
 char *buf_take(Buf *buf, size_t *ret_len);
 
 void buf_reserve(Buf *buf, size_t more);
-void buf_put(Buf *buf, Str s);
+void buf_put(Buf *buf, Str s); /* here and below, s must not lie in buf itself */
 void buf_char(Buf *buf, char c);
 #define buf_lit(buf, literal) buf_put((buf), STR(literal))
 void buf_i64(Buf *buf, int64_t v);

@@ -73,7 +73,9 @@ typedef struct Error {
         }                                                                                          \
     } while (0)
 
-/* Sets code and message (replacing what was there) and returns code. err may be NULL. */
+/* Sets code and message, replacing message, detail and place, and returns code. Field errors are
+ * kept, so they may be added before or after; error_clear drops them. Text too long for its room is
+ * cut at a character. err may be NULL, and the arguments may point into it. */
 Rc error_set(Error *err, Rc code, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 Rc error_vset(Error *err, Rc code, const char *fmt, va_list ap) PRINTF_FORMAT(3, 0);
 /* As error_set, with a place in the text at fault. */

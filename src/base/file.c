@@ -219,10 +219,10 @@ static DIR *open_dir_at(int parent, const char *name, int flags)
 /* errno tells why when it returns false. */
 static bool remove_at(int parent, const char *name, unsigned depth)
 {
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT || errno == ENOTDIR) {
         return true;
     }
-    if (errno != EISDIR && errno != EPERM) {
+    if (errno != EISDIR) {
         return false;
     }
     if (depth > TREE_DEPTH_MAX) {
@@ -248,10 +248,14 @@ static bool remove_at(int parent, const char *name, unsigned depth)
 
 Rc file_remove_tree(const char *path, Error *err)
 {
-    if (remove_at(AT_FDCWD, path, 0)) {
-        return RC_OK;
+    Str name = path_base(str_from(path));
+
+    /* A path that lost its last part by mistake must not empty the working folder or the disk. */
+    if (name.len == 0 || str_is(name, "/") || str_is(name, ".") || str_is(name, "..")) {
+        return error_set(err, RC_INVALID, "folder path \"%s\" names nothing that may be removed",
+                         path);
     }
-    return errno == ENOTDIR ? RC_OK : file_error(err, path, "be removed");
+    return remove_at(AT_FDCWD, path, 0) ? RC_OK : file_error(err, path, "be removed");
 }
 
 bool file_exists(const char *path)
@@ -449,17 +453,31 @@ static int compare_paths(const void *a, const void *b)
     return str_cmp(*(const Str *)a, *(const Str *)b);
 }
 
-/* The part up to the last '/' before the first wildcard: it is opened, not searched. */
-static Str fixed_part(Str pattern)
+/* The part before the first wildcard. */
+static Str plain_part(Str pattern)
 {
-    size_t end = 0;
+    size_t n = 0;
 
-    for (size_t i = 0; i < pattern.len && !strchr("*?[{", pattern.ptr[i]); i++) {
-        if (pattern.ptr[i] == '/') {
-            end = i + 1;
-        }
+    while (n < pattern.len && pattern.ptr[n] != '\0' && !strchr("*?[{", pattern.ptr[n])) {
+        n++;
     }
-    return str_sub(pattern, 0, end);
+    return str_sub(pattern, 0, n);
+}
+
+/* Opens the folder that is fixed by the pattern and searches below it. */
+static Rc search_pattern(Search *search, Str plain)
+{
+    size_t slash = str_rfind_char(plain, '/');
+    Str fixed = str_sub(plain, 0, slash == SIZE_MAX ? 0 : slash + 1);
+    const char *start = fixed.len ? str_cstr(search->arena, fixed) : ".";
+    GlobStates states = glob_feed(search->glob, glob_start(search->glob), fixed, true, true);
+    CLEANUP(close_dir) DIR *dir = open_dir_at(AT_FDCWD, start, 0);
+
+    if (!dir) {
+        bool is_absent = errno == ENOENT || errno == ENOTDIR;
+        return is_absent ? RC_OK : file_error(search->err, start, "be searched");
+    }
+    return search_dir(search, dir, fixed, &states, 0);
 }
 
 Rc file_glob(Arena *arena, Str pattern, size_t max, Str **ret_paths, size_t *ret_n, Error *err)
@@ -467,19 +485,15 @@ Rc file_glob(Arena *arena, Str pattern, size_t max, Str **ret_paths, size_t *ret
     Glob glob;
     Search search = {
         .arena = arena, .glob = &glob, .found = {.arena = arena}, .max = max, .err = err};
-    Str fixed = fixed_part(pattern);
+    Str plain = plain_part(pattern);
 
-    if (memchr(pattern.ptr ? pattern.ptr : "", '\0', pattern.len) ||
-        !glob_compile(&glob, pattern)) {
+    if (str_find_char(pattern, '\0') != SIZE_MAX || !glob_compile(&glob, pattern)) {
         return error_set(err, RC_INVALID, "the file pattern is too long or nested too deep");
     }
-    GlobStates states = glob_feed(&glob, glob_start(&glob), fixed, true, true);
-    CLEANUP(close_dir)
-    DIR *dir = open_dir_at(AT_FDCWD, fixed.len ? str_cstr(arena, fixed) : ".", 0);
-    if (dir) {
-        TRY(search_dir(&search, dir, fixed, &states, 0));
-    } else if (errno != ENOENT && errno != ENOTDIR) {
-        return file_error(err, fixed.len ? str_cstr(arena, fixed) : ".", "be searched");
+    if (plain.len < pattern.len) {
+        TRY(search_pattern(&search, plain));
+    } else if (max > 0 && is_regular_at(AT_FDCWD, str_cstr(arena, pattern), DT_UNKNOWN)) {
+        VEC_PUSH(&search.found, str_dup(arena, pattern));
     }
     if (search.found.n > 1) {
         qsort(search.found.at, search.found.n, sizeof(Str), compare_paths);

@@ -14,6 +14,7 @@ typedef struct Compiler {
     Str text;
     size_t at;
     unsigned depth;
+    bool at_start; /* of a path segment */
 } Compiler;
 
 static bool emit(Glob *glob, GlobOp op)
@@ -66,48 +67,58 @@ static size_t brace_end(Str text, size_t at)
 
 static bool compile_until(Compiler *c, size_t end);
 
-/* {a,b}: SPLIT to each alternative, each followed by a JUMP behind the last. */
+/* Index of the ',' or '}' that ends the alternative at `at`. */
+static size_t alternative_end(Str text, size_t at, size_t close)
+{
+    unsigned depth = 0;
+    size_t i = at;
+
+    while (i < close && (depth > 0 || text.ptr[i] != ',')) {
+        size_t skip = text.ptr[i] == '[' ? class_end(text, i) : 0;
+        if (text.ptr[i] == '{') {
+            depth++;
+        } else if (text.ptr[i] == '}') {
+            depth--;
+        }
+        i = skip ? skip : i + 1;
+    }
+    return i;
+}
+
+/* {a,b}: SPLIT to each alternative, each but the last followed by a JUMP behind the last. */
 static bool compile_brace(Compiler *c, size_t close)
 {
     Glob *glob = c->glob;
     size_t jumps[GLOB_BRANCHES];
     size_t n_jumps = 0;
+    bool started = c->at_start;
+    bool all_at_start = true;
 
     if (++c->depth > GLOB_BRACE_DEPTH) {
         return false;
     }
-    c->at++;
-    for (bool is_last = false; !is_last;) {
-        size_t end = c->at;
-        unsigned depth = 0;
-        for (; end < close && (depth > 0 || c->text.ptr[end] != ','); end++) {
-            size_t skip = c->text.ptr[end] == '[' ? class_end(c->text, end) : 0;
-            if (skip) {
-                end = skip - 1;
-            } else if (c->text.ptr[end] == '{') {
-                depth++;
-            } else if (c->text.ptr[end] == '}') {
-                depth--;
-            }
-        }
-        is_last = end == close;
+    do {
+        size_t end = alternative_end(c->text, ++c->at, close);
         size_t split = glob->n;
-        if (n_jumps == GLOB_BRANCHES || (!is_last && !emit(glob, (GlobOp){.kind = GLOB_SPLIT})) ||
-            !compile_until(c, end)) {
+        bool is_last = end == close;
+        c->at_start = started;
+        if ((!is_last && !emit(glob, (GlobOp){.kind = GLOB_SPLIT})) || !compile_until(c, end)) {
             return false;
         }
         if (!is_last) {
-            jumps[n_jumps++] = glob->n;
-            if (!emit(glob, (GlobOp){.kind = GLOB_JUMP})) {
+            if (n_jumps == GLOB_BRANCHES || !emit(glob, (GlobOp){.kind = GLOB_JUMP})) {
                 return false;
             }
+            jumps[n_jumps++] = glob->n - 1;
             glob->ops[split].to = (uint16_t)glob->n;
         }
-        c->at = end + 1;
-    }
+        all_at_start = all_at_start && c->at_start;
+    } while (c->at < close);
     for (size_t i = 0; i < n_jumps; i++) {
         glob->ops[jumps[i]].to = (uint16_t)glob->n;
     }
+    c->at = close + 1;
+    c->at_start = all_at_start;
     c->depth--;
     return true;
 }
@@ -124,12 +135,11 @@ static bool compile_star(Compiler *c)
     }
     c->at = end;
     if (end - at == 1) {
+        c->at_start = false;
         return emit(glob, (GlobOp){.kind = GLOB_STAR});
     }
-    glob->has_globstar = true;
-    bool begins_segment = at == 0 || c->text.ptr[at - 1] == '/' || c->text.ptr[at - 1] == '{' ||
-                          c->text.ptr[at - 1] == ',';
-    if (!begins_segment || end == c->text.len || c->text.ptr[end] != '/') {
+    if (!c->at_start || end == c->text.len || c->text.ptr[end] != '/') {
+        c->at_start = false;
         return emit(glob, (GlobOp){.kind = GLOB_GLOBSTAR});
     }
     size_t split = glob->n;
@@ -152,38 +162,53 @@ static bool compile_char(Compiler *c)
         cp = GLOB_BYTE | (unsigned char)c->text.ptr[c->at];
     }
     c->at += len;
+    c->at_start = cp == '/';
     return emit(c->glob, (GlobOp){.kind = GLOB_CHAR, .cp = cp});
+}
+
+static bool compile_class(Compiler *c, size_t end)
+{
+    Str class = str_sub(c->text, c->at + 1, end - 1);
+
+    c->at = end;
+    c->at_start = false;
+    return emit(c->glob, (GlobOp){.kind = GLOB_CLASS, .class = class});
+}
+
+static bool compile_any(Compiler *c)
+{
+    c->at++;
+    c->at_start = false;
+    return emit(c->glob, (GlobOp){.kind = GLOB_ANY});
+}
+
+/* One piece of the pattern; a bracket or brace that nothing closes stands for itself. */
+static bool compile_piece(Compiler *c)
+{
+    char first = c->text.ptr[c->at];
+    size_t end = 0;
+
+    if (first == '*') {
+        return compile_star(c);
+    }
+    if (first == '?') {
+        return compile_any(c);
+    }
+    if (first == '[') {
+        end = class_end(c->text, c->at);
+        return end ? compile_class(c, end) : compile_char(c);
+    }
+    if (first == '{') {
+        end = brace_end(c->text, c->at);
+        return end ? compile_brace(c, end) : compile_char(c);
+    }
+    return compile_char(c);
 }
 
 static bool compile_until(Compiler *c, size_t end)
 {
     while (c->at < end) {
-        size_t close = 0;
-        bool ok;
-        switch (c->text.ptr[c->at]) {
-        case '*':
-            ok = compile_star(c);
-            break;
-        case '?':
-            c->at++;
-            ok = emit(c->glob, (GlobOp){.kind = GLOB_ANY});
-            break;
-        case '[':
-            close = class_end(c->text, c->at);
-            ok = close ? emit(c->glob, (GlobOp){.kind = GLOB_CLASS,
-                                                .class = str_sub(c->text, c->at + 1, close - 1)})
-                       : compile_char(c);
-            c->at = close ? close : c->at;
-            break;
-        case '{':
-            close = brace_end(c->text, c->at);
-            ok = close ? compile_brace(c, close) : compile_char(c);
-            break;
-        default:
-            ok = compile_char(c);
-            break;
-        }
-        if (!ok) {
+        if (!compile_piece(c)) {
             return false;
         }
     }
@@ -212,11 +237,10 @@ static void add_state(const Glob *glob, GlobStates *states, size_t at)
 
 bool glob_compile(Glob *glob, Str pattern)
 {
-    Compiler c = {.glob = glob, .text = pattern};
+    Compiler c = {.glob = glob, .text = pattern, .at_start = true};
 
     glob->n = 0;
-    glob->has_globstar = false;
-    if (!compile_until(&c, pattern.len)) {
+    if (pattern.len > GLOB_PATTERN_MAX || !compile_until(&c, pattern.len)) {
         return false;
     }
     glob->ops[glob->n++] = (GlobOp){.kind = GLOB_END};

@@ -6,8 +6,9 @@
 #include "base/file.h"
 
 enum {
-    GLOB_OPS_MAX = 1024,   /* a pattern that needs more matches nothing */
-    GLOB_BYTE = 0x1000000, /* marks a byte that is not UTF-8; above every code point */
+    GLOB_PATTERN_MAX = 4096, /* bytes; a longer pattern matches nothing */
+    GLOB_OPS_MAX = 1024,     /* nor does one that compiles to more */
+    GLOB_BYTE = 0x1000000,   /* marks a byte that is not UTF-8; above every code point */
 };
 
 typedef enum GlobKind {
@@ -31,7 +32,6 @@ typedef struct GlobOp {
 typedef struct Glob {
     GlobOp ops[GLOB_OPS_MAX];
     size_t n;
-    bool has_globstar;
 } Glob;
 
 typedef struct GlobStates {

@@ -49,17 +49,27 @@ bool log_level_parse(Str s, LogLevel *ret)
     return false;
 }
 
-static Str capped(Str value)
+static void put_value(Buf *line, const LogField *field, void (*put_str)(Buf *line, Str value))
 {
-    return str_sub(value, 0, LOG_VALUE_MAX);
+    switch (field->type) {
+    case LOG_FIELD_STR:
+        put_str(line, str_sub(field->str, 0, LOG_VALUE_MAX));
+        break;
+    case LOG_FIELD_I64:
+        buf_i64(line, field->i64);
+        break;
+    case LOG_FIELD_BOOL:
+        buf_put(line, field->i64 ? STR("true") : STR("false"));
+        break;
+    }
 }
 
 static void put_json(Buf *line, LogLevel level, const char *event, const LogField *fields, size_t n)
 {
-    char time[TIME_RFC3339_SIZE];
+    char now[TIME_RFC3339_SIZE];
 
     buf_lit(line, "{\"time\":\"");
-    buf_put(line, time_rfc3339(time_now_us(), time));
+    buf_put(line, time_rfc3339(time_now_us(), now));
     buf_lit(line, "\",\"level\":\"");
     buf_put(line, str_from(log_levels[level].name));
     buf_lit(line, "\",\"event\":");
@@ -68,24 +78,14 @@ static void put_json(Buf *line, LogLevel level, const char *event, const LogFiel
         buf_char(line, ',');
         buf_json_str(line, str_from(fields[i].key));
         buf_char(line, ':');
-        switch (fields[i].type) {
-        case LOG_FIELD_STR:
-            buf_json_str(line, capped(fields[i].str));
-            break;
-        case LOG_FIELD_I64:
-            buf_i64(line, fields[i].i64);
-            break;
-        case LOG_FIELD_BOOL:
-            buf_put(line, fields[i].i64 ? STR("true") : STR("false"));
-            break;
-        }
+        put_value(line, &fields[i], buf_json_str);
     }
     buf_lit(line, "}\n");
 }
 
 /* Values of plain characters stand bare; others are quoted and escaped, so that no value can forge
  * a field or a line. */
-static void put_text_value(Buf *line, Str value)
+static void put_text_str(Buf *line, Str value)
 {
     bool is_plain = value.len > 0;
 
@@ -102,28 +102,18 @@ static void put_text_value(Buf *line, Str value)
 
 static void put_text(Buf *line, LogLevel level, const char *event, const LogField *fields, size_t n)
 {
-    char time[TIME_RFC3339_SIZE];
+    char now[TIME_RFC3339_SIZE];
 
-    buf_put(line, time_rfc3339(time_now_us(), time));
+    buf_put(line, time_rfc3339(time_now_us(), now));
     buf_char(line, ' ');
     buf_put(line, str_from(log_levels[level].column));
     buf_char(line, ' ');
-    put_text_value(line, str_from(event));
+    put_text_str(line, str_from(event));
     for (size_t i = 0; i < n; i++) {
         buf_char(line, ' ');
         buf_put(line, str_from(fields[i].key));
         buf_char(line, '=');
-        switch (fields[i].type) {
-        case LOG_FIELD_STR:
-            put_text_value(line, capped(fields[i].str));
-            break;
-        case LOG_FIELD_I64:
-            buf_i64(line, fields[i].i64);
-            break;
-        case LOG_FIELD_BOOL:
-            buf_put(line, fields[i].i64 ? STR("true") : STR("false"));
-            break;
-        }
+        put_value(line, &fields[i], put_text_str);
     }
     buf_char(line, '\n');
 }

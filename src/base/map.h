@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * base/map.h - hash map from Str to pointer, insertion order kept, in an arena.
  *
- * Keys are borrowed: they must outlive the map. Not thread-safe. */
+ * Keys are borrowed: they must outlive the map. map_put may move entries, so it ends an iteration;
+ * map_remove and replacing do not. Not thread-safe. */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
 

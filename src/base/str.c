@@ -354,8 +354,10 @@ Str str_replace(Arena *arena, Str s, Str what, Str with)
     if (what.len == 0) {
         return str_dup(arena, s);
     }
-    for (Str rest = s; str_find(rest, what) != SIZE_MAX; n++) {
-        rest = str_from_index(rest, str_find(rest, what) + what.len);
+    Str rest = s;
+    for (size_t next = str_find(s, what); next != SIZE_MAX; next = str_find(rest, what)) {
+        rest = str_from_index(rest, next + what.len);
+        n++;
     }
     char *out = arena_array(arena, s.len - n * what.len + n * with.len + 1, 1);
     char *at = out;

@@ -42,7 +42,7 @@ Str str_trim(Str s); /* ASCII white space at both ends */
  * "a,,b" yields "a", "", "b"; "" yields one empty part. */
 bool str_split(Str *rest, char sep, Str *ret_part);
 
-/* Whole-string conversions. Each returns false, output untouched, unless all of s fits the form. */
+/* Whole-string conversions in decimal, of at most 512 bytes, without '+' or white space. Each returns false, output untouched, unless all of s fits the form. */
 MUST_CHECK bool str_to_i64(Str s, int64_t *ret);
 MUST_CHECK bool str_to_u64(Str s, uint64_t *ret);
 MUST_CHECK bool str_to_double(Str s, double *ret);
