@@ -5,9 +5,15 @@
  * are loopback, private, link-local, multicast or otherwise not global are refused (RC_DENIED) unless
  * the caller's allow-list names the host. The guard is applied to the address really connected to
  * (CURLOPT_OPENSOCKETFUNCTION), so rebinding does not pass. Redirects are followed only when asked,
- * at most 5, each checked anew, never from https to http, credentials not sent to another host.
+ * at most 5, each checked anew, never from https to http. Another origin (scheme, host, port) gets no
+ * credentials and of the caller's header fields only Accept, Accept-Language, Content-Type, If-* and
+ * User-Agent. User name and password in the URL are basic authentication. Answers may be compressed;
+ * max_body counts what comes out. With a proxy the proxy resolves names: the guard then judges only
+ * literal addresses, and the proxy must do the rest.
  * A circuit breaker per origin opens after 5 failures in a row (connection, timeout, 5xx) and answers
- * RC_BUSY at once for 30 s, then lets one attempt through. Only http and https. */
+ * RC_BUSY at once for 30 s, then lets one attempt through. Only http and https.
+ *
+ * The first http_client_new sets SIGPIPE to ignored in the whole process: TLS writes can raise it. */
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -18,7 +24,8 @@
 
 typedef struct HttpClient HttpClient;
 
-/* Does the allow-list permit an internal address for this host:port? Both lower case; port always given. */
+/* Does the allow-list permit an internal address for this host:port? The host as written in the URL, in lower
+ * case, an IPv6 address without brackets; port always given. Called on the calling thread, per hop. */
 typedef bool (*HttpAllow)(void *user, Str host, uint16_t port);
 
 typedef struct HttpClientOptions {
@@ -52,14 +59,15 @@ typedef struct HttpAnswer {
 } HttpAnswer;
 
 MUST_CHECK Rc http_client_new(const HttpClientOptions *options, HttpClient **ret, Error *err);
-void http_client_free(HttpClient *client);
+void http_client_free(HttpClient *client); /* no call may be under way; NULL is fine */
 
 /* RC_OK for every complete answer, whatever its status. Fails: RC_INVALID (URL), RC_DENIED (address guard,
  * scheme), RC_TIMEOUT, RC_LIMIT, RC_BUSY (breaker open), RC_UPSTREAM (anything else on the way). Messages name
  * the host and what happened, never credentials. */
 MUST_CHECK Rc http_client_call(HttpClient *client, const HttpCall *call, Arena *arena, HttpAnswer *ret, Error *err);
 
-/* Counters per kind for /metrics: calls fn for each. */
+/* Counters per kind for /metrics: calls fn for each. failures counts every call without an answer, those refused by
+ * the guard or an open breaker included. Kinds beyond 31, and calls without one, are counted as "other". */
 typedef struct HttpClientStat {
     const char *kind;
     uint64_t calls, failures, refused_by_guard, breaker_open;
@@ -67,7 +75,9 @@ typedef struct HttpClientStat {
 } HttpClientStat;
 void http_client_stats(HttpClient *client, void (*fn)(void *user, const HttpClientStat *stat), void *user);
 
-/* RFC 3986 pieces of an absolute http(s) URL. False when it is not one. Strs borrow url. */
+/* RFC 3986 pieces of an absolute http(s) URL of at most 8 KiB. False when it is not one, or its host is neither a
+ * plain name (letters, digits, - . _) nor an IP literal. Strs borrow url; query and fragment have ptr NULL when
+ * absent; host has no brackets. Bytes over 0x7f are taken in path and query. */
 typedef struct Url {
     Str scheme, userinfo, host, path, query, fragment;
     uint16_t port; /* default of the scheme when absent */
@@ -75,7 +85,8 @@ typedef struct Url {
 MUST_CHECK bool url_parse(Str url, Url *ret);
 /* Resolves a reference against an absolute URL (RFC 3986 section 5.2), dot segments removed. */
 Str url_resolve(Arena *arena, Str base, Str reference);
-/* Is this textual IPv4/IPv6 address outside the global unicast range? Non-addresses give false. */
+/* Is this textual IPv4/IPv6 address (also octal, hexadecimal and short IPv4 forms, as resolvers take them) outside
+ * the global unicast range (RFC 6890 and the IANA registries)? Non-addresses give false. */
 bool address_is_internal(Str address);
 
 #endif

@@ -1,0 +1,1126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * net/http_client_test.c - the client against real servers on loopback, good and hostile ones. */
+#include "base/test.h"
+#include "base/time.h"
+
+#include "net/http_client_priv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* ---- a server: one thread accepts, one per connection answers by path */
+
+enum { CONNECTIONS_MAX = 256, REQUEST_MAX = 128 * 1024 };
+
+typedef struct Server Server;
+
+typedef struct Peer {
+    Server *server;
+    int fd;
+    Thread thread;
+} Peer;
+
+struct Server {
+    int fd;
+    uint16_t port;
+    Thread thread;
+    atomic_bool stopping;
+    atomic_uint connections, requests;
+    atomic_int status; /* what /status answers */
+    Peer peers[CONNECTIONS_MAX];
+};
+
+static bool send_all(int fd, Str bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+
+        if (n <= 0) {
+            return false;
+        }
+        bytes = str_from_index(bytes, (size_t)n);
+    }
+    return true;
+}
+
+static bool answer(int fd, const char *status, const char *headers, Str body)
+{
+    char head[2048];
+    int n = snprintf(head, sizeof head, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n%s\r\n", status,
+                     body.len, headers);
+
+    return n > 0 && (size_t)n < sizeof head && send_all(fd, str_of(head, (size_t)n)) &&
+           send_all(fd, body);
+}
+
+/* Nothing at all until the client gives up or the server stops. */
+static void serve_silence(const Peer *peer)
+{
+    struct pollfd fd = {.fd = peer->fd, .events = POLLIN};
+
+    while (!atomic_load(&peer->server->stopping) && poll(&fd, 1, 20) == 0) {
+    }
+}
+
+static void serve_drip(const Peer *peer)
+{
+    bool going = send_all(peer->fd, STR("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"));
+
+    while (going && !atomic_load(&peer->server->stopping)) {
+        thread_sleep_us(10 * US_PER_MS);
+        going = send_all(peer->fd, STR("x"));
+    }
+}
+
+static void serve_drip_head(const Peer *peer)
+{
+    bool going = send_all(peer->fd, STR("HTTP/1.1 200 OK\r\n"));
+
+    while (going && !atomic_load(&peer->server->stopping)) {
+        thread_sleep_us(10 * US_PER_MS);
+        going = send_all(peer->fd, STR("X-A: b\r\n"));
+    }
+}
+
+static void serve_endless(const Peer *peer, const char *head, Str piece)
+{
+    bool going = send_all(peer->fd, str_from(head));
+
+    while (going && !atomic_load(&peer->server->stopping)) {
+        going = send_all(peer->fd, piece);
+    }
+}
+
+/* 64 MiB of zeros in about 64 KB. */
+static bool serve_bomb(int fd)
+{
+    size_t size = 64 * MIB, cap = MIB;
+    unsigned char *zeros = calloc(1, MIB), *packed = malloc(cap);
+    z_stream z = {0};
+
+    assert_true(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) == Z_OK);
+    z.next_out = packed;
+    z.avail_out = (uInt)cap;
+    for (size_t done = 0; done < size; done += MIB) {
+        z.next_in = zeros;
+        z.avail_in = (uInt)MIB;
+        assert_true(deflate(&z, done + MIB == size ? Z_FINISH : Z_NO_FLUSH) != Z_STREAM_ERROR);
+    }
+    size_t n = cap - z.avail_out;
+    assert_true(deflateEnd(&z) == Z_OK);
+    bool ok = answer(fd, "200 OK", "Content-Encoding: gzip\r\n", str_of((const char *)packed, n));
+    free(zeros);
+    free(packed);
+    return ok;
+}
+
+static bool redirect(int fd, const char *status, Str to)
+{
+    char headers[1024];
+
+    (void)snprintf(headers, sizeof headers, "Location: %.*s\r\n", STR_ARG(to));
+    return answer(fd, status, headers, STR("moved"));
+}
+
+/* "/chain/3" -> "/chain/2" ... "/chain/0" answers. */
+static bool serve_chain(int fd, Str path)
+{
+    char next[32];
+    int64_t left = 0;
+
+    if (!str_to_i64(str_from_index(path, 7), &left) || left == 0) {
+        return answer(fd, "200 OK", "", STR("end of chain"));
+    }
+    (void)snprintf(next, sizeof next, "%d", (int)left - 1);
+    return redirect(fd, "301 Moved", str_from(next)); /* relative */
+}
+
+/* False: the connection is to be closed. */
+static bool serve(Peer *peer, Str path, Str request)
+{
+    static const char big_head[] = "HTTP/1.1 200 OK\r\n";
+    static char piece[4096];
+    char status[32];
+    int fd = peer->fd;
+
+    if (str_is(path, "/ok")) {
+        return answer(fd, "200 OK",
+                      "Content-Type: text/plain\r\neTag: \"v1\"\r\nLast-Modified:  then "
+                      "\r\nRetry-After: 7\r\n",
+                      STR("hello"));
+    }
+    if (str_starts(path, STR("/echo"))) {
+        return answer(fd, "200 OK", "", request);
+    }
+    if (str_is(path, "/status")) {
+        (void)snprintf(status, sizeof status, "%d X", atomic_load(&peer->server->status));
+        return answer(fd, status, "", STR("status"));
+    }
+    if (str_starts(path, STR("/to?"))) {
+        return redirect(fd, "302 Found", str_from_index(path, 4));
+    }
+    if (str_starts(path, STR("/to307?"))) {
+        return redirect(fd, "307 Temporary", str_from_index(path, 7));
+    }
+    if (str_starts(path, STR("/chain/"))) {
+        return serve_chain(fd, path);
+    }
+    if (str_is(path, "/loop-a") || str_is(path, "/loop-b")) {
+        return redirect(fd, "302 Found", str_is(path, "/loop-a") ? STR("/loop-b") : STR("/loop-a"));
+    }
+    if (str_is(path, "/early")) {
+        return send_all(fd,
+                        STR("HTTP/1.1 103 Early Hints\r\nETag: early\r\nLocation: /x\r\n\r\n")) &&
+               answer(fd, "200 OK", "Content-Type: a\r\nContent-Type: b\r\n", STR("late"));
+    }
+    if (str_is(path, "/gzip-bomb")) {
+        return serve_bomb(fd);
+    }
+    if (str_is(path, "/silence")) {
+        serve_silence(peer);
+    } else if (str_is(path, "/drip")) {
+        serve_drip(peer);
+    } else if (str_is(path, "/drip-head")) {
+        serve_drip_head(peer);
+    } else if (str_is(path, "/endless")) {
+        serve_endless(peer, "HTTP/1.1 200 OK\r\n\r\n", str_of(piece, sizeof piece));
+    } else if (str_is(path, "/endless-head")) {
+        serve_endless(peer, big_head,
+                      STR("X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n"));
+    } else if (str_is(path, "/short")) {
+        (void)send_all(fd, STR("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"));
+    } else if (str_is(path, "/bad-gzip")) {
+        (void)answer(fd, "200 OK", "Content-Encoding: gzip\r\n", STR("not gzip at all"));
+    } else if (str_is(path, "/garbage")) {
+        (void)send_all(fd, STR("\x16\x03\x01 not http\r\n\r\n"));
+    }
+    return false; /* "/close" and unknown paths: gone without a word */
+}
+
+/* Reads one request, head and body; 0 when the client has gone. */
+static size_t read_request(const Peer *peer, char *out)
+{
+    size_t len = 0, want = SIZE_MAX;
+
+    while (len < want && len < REQUEST_MAX) {
+        ssize_t n = recv(peer->fd, out + len, REQUEST_MAX - len, 0);
+
+        if (n <= 0) {
+            return 0;
+        }
+        len += (size_t)n;
+        Str text = str_of(out, len);
+        size_t head = str_find(text, STR("\r\n\r\n")),
+               at = str_find(text, STR("\r\nContent-Length: "));
+        if (head != SIZE_MAX) {
+            Str rest = at < head ? str_from_index(text, at + 18) : STR("0\r\n");
+            uint64_t body = 0;
+
+            assert_true(str_to_u64(str_sub(rest, 0, str_find_char(rest, '\r')), &body));
+            want = head + 4 + (size_t)body;
+        }
+    }
+    return len;
+}
+
+static void *peer_main(void *arg)
+{
+    Peer *peer = arg;
+    char *request = malloc(REQUEST_MAX);
+    size_t n = 0;
+    bool open = true;
+
+    while (open && (n = read_request(peer, request)) > 0) {
+        Str text = str_of(request, n);
+        size_t from = str_find_char(text, ' ') + 1;
+        Str path = str_from_index(text, from);
+
+        atomic_fetch_add(&peer->server->requests, 1);
+        open = serve(peer, str_sub(path, 0, str_find_char(path, ' ')), text);
+    }
+    (void)shutdown(peer->fd, SHUT_RDWR);
+    free(request);
+    return NULL;
+}
+
+static void *server_main(void *arg)
+{
+    Server *s = arg;
+
+    for (;;) {
+        int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+        unsigned at = atomic_load(&s->connections);
+
+        if (fd < 0 || at == CONNECTIONS_MAX) {
+            return NULL;
+        }
+        s->peers[at] = (Peer){.server = s, .fd = fd};
+        atomic_store(&s->connections, at + 1);
+        thread_start(&s->peers[at].thread, "peer", peer_main, &s->peers[at]);
+    }
+}
+
+static Server *server_start_on(int family)
+{
+    Server *s = calloc(1, sizeof *s);
+    struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_storage bound = {0};
+    socklen_t len = sizeof bound;
+
+    memcpy(&bound, family == AF_INET ? (const void *)&a4 : (const void *)&a6,
+           family == AF_INET ? sizeof a4 : sizeof a6);
+    s->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    atomic_store(&s->status, 200);
+    if (s->fd < 0 ||
+        bind(s->fd, (const struct sockaddr *)&bound, sizeof bound) != 0) { /* no IPv6 here */
+        free(s);
+        return NULL;
+    }
+    assert_int_equal(listen(s->fd, 64), 0);
+    assert_int_equal(getsockname(s->fd, (struct sockaddr *)&bound, &len), 0);
+    memcpy(&a4, &bound, sizeof a4); /* the port is at the same place in both */
+    s->port = ntohs(a4.sin_port);
+    thread_start(&s->thread, "server", server_main, s);
+    return s;
+}
+
+static void server_stop(Server *s)
+{
+    atomic_store(&s->stopping, true);
+    (void)shutdown(s->fd, SHUT_RDWR);
+    thread_join(&s->thread);
+    for (unsigned i = 0; i < atomic_load(&s->connections); i++) {
+        (void)shutdown(s->peers[i].fd, SHUT_RDWR);
+        thread_join(&s->peers[i].thread);
+        assert_int_equal(close(s->peers[i].fd), 0);
+    }
+    assert_int_equal(close(s->fd), 0);
+    free(s);
+}
+
+/* ---- what each test has */
+
+typedef struct Fixture {
+    Arena *arena;
+    HttpClient *client;
+    Server *server;
+    int64_t now_us; /* the breaker's clock */
+    Error err;
+    HttpAnswer answer;
+} Fixture;
+
+static int64_t fixture_now(void *user)
+{
+    return ((const Fixture *)user)->now_us;
+}
+
+static int setup(void **state)
+{
+    Fixture *f = calloc(1, sizeof *f);
+
+    f->arena = arena_new(0);
+    f->server = server_start_on(AF_INET);
+    f->now_us = US_PER_HOUR;
+    assert_non_null(f->server);
+    assert_int_equal(http_client_new(&(HttpClientOptions){0}, &f->client, &f->err), RC_OK);
+    http_client_set_clock(f->client, fixture_now, f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    Fixture *f = *state;
+
+    http_client_free(f->client);
+    server_stop(f->server);
+    arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+/* The list: user is "host host ..."; a host may carry :port. NULL permits all. */
+static bool allow_list(void *user, Str host, uint16_t port)
+{
+    Str rest = str_from(user), one;
+    char with_port[300];
+
+    (void)snprintf(with_port, sizeof with_port, "%.*s:%u", STR_ARG(host), port);
+    while (str_split(&rest, ' ', &one)) {
+        if (str_eq(one, host) || str_is(one, with_port)) {
+            return true;
+        }
+    }
+    return user == NULL;
+}
+
+static Str url_of(const Fixture *f, const char *path)
+{
+    return str_fmt(f->arena, "http://127.0.0.1:%u%s", f->server->port, path);
+}
+
+static Rc call(Fixture *f, HttpCall c)
+{
+    error_clear(&f->err);
+    f->answer = (HttpAnswer){0};
+    return http_client_call(f->client, &c, f->arena, &f->answer, &f->err);
+}
+
+static Rc get(Fixture *f, const char *path)
+{
+    return call(f, (HttpCall){.url = url_of(f, path), .allow = allow_list, .max_redirects = 5});
+}
+
+static void expect_message(const Fixture *f, const char *part)
+{
+    if (strstr(f->err.message, part) == NULL) {
+        fail_msg("\"%s\" lacks \"%s\"", f->err.message, part);
+    }
+}
+
+/* ---- plain calls */
+
+static void test_answer(void **state)
+{
+    Fixture *f = *state;
+
+    assert_int_equal(get(f, "/ok"), RC_OK);
+    assert_int_equal(f->answer.status, 200);
+    assert_true(str_is(f->answer.body, "hello"));
+    assert_true(str_is(f->answer.content_type, "text/plain"));
+    assert_true(str_is(f->answer.etag, "\"v1\""));
+    assert_true(str_is(f->answer.last_modified, "then"));
+    assert_true(str_is(f->answer.retry_after, "7"));
+    assert_int_equal(f->answer.location.len, 0);
+    assert_true(str_eq(f->answer.final_url, url_of(f, "/ok")));
+    assert_true(f->answer.duration_us > 0);
+    /* Every complete answer is RC_OK; an interim one leaves no trace; the first of two fields
+     * counts. */
+    atomic_store(&f->server->status, 404);
+    assert_int_equal(get(f, "/status"), RC_OK);
+    assert_int_equal(f->answer.status, 404);
+    assert_int_equal(get(f, "/early"), RC_OK);
+    assert_true(str_is(f->answer.body, "late"));
+    assert_int_equal(f->answer.etag.len, 0);
+    assert_int_equal(f->answer.location.len, 0);
+    assert_true(str_is(f->answer.content_type, "a"));
+}
+
+static void test_methods(void **state)
+{
+    static const struct {
+        HttpMethod method;
+        const char *body, *line, *length;
+    } cases[] = {
+        {HTTP_GET,     "",     "GET /echo HTTP/1.1\r\n",     NULL                       },
+        {HTTP_POST,    "abc",  "POST /echo HTTP/1.1\r\n",    "\r\nContent-Length: 3\r\n"},
+        {HTTP_POST,    "",     "POST /echo HTTP/1.1\r\n",    "\r\nContent-Length: 0\r\n"},
+        {HTTP_PUT,     "abcd", "PUT /echo HTTP/1.1\r\n",     "\r\nContent-Length: 4\r\n"},
+        {HTTP_PATCH,   "a",    "PATCH /echo HTTP/1.1\r\n",   "\r\nContent-Length: 1\r\n"},
+        {HTTP_DELETE,  "",     "DELETE /echo HTTP/1.1\r\n",  NULL                       },
+        {HTTP_OPTIONS, "",     "OPTIONS /echo HTTP/1.1\r\n", NULL                       },
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(call(f, (HttpCall){.method = cases[i].method,
+                                            .url = url_of(f, "/echo"),
+                                            .body = str_from(cases[i].body),
+                                            .allow = allow_list}),
+                         RC_OK);
+        assert_true(str_starts(f->answer.body, str_from(cases[i].line)));
+        assert_true(str_ends(f->answer.body, str_fmt(f->arena, "\r\n\r\n%s", cases[i].body)));
+        assert_true(cases[i].length == NULL ||
+                    str_find(f->answer.body, str_from(cases[i].length)) != SIZE_MAX);
+        assert_int_equal(str_find(f->answer.body, STR("Content-Type")), SIZE_MAX);
+        assert_int_equal(str_find(f->answer.body, STR("Expect")), SIZE_MAX);
+    }
+    assert_int_equal(call(f, (HttpCall){.method = HTTP_OTHER, .url = url_of(f, "/echo")}),
+                     RC_INVALID);
+}
+
+static void test_request_headers(void **state)
+{
+    static const HttpPair good[] = {
+        {STR_INIT("X-Token"),      STR_INIT("a b")             },
+        {STR_INIT("X-Empty"),      STR_INIT("")                },
+        {STR_INIT("Content-Type"), STR_INIT("application/json")},
+    };
+    static const HttpPair bad[] = {
+        {STR_INIT("X-A"),               STR_INIT("a\r\nX-Injected: 1")},
+        {STR_INIT("X-A"),               STR_INIT("a\nb")              },
+        {STR_INIT("X-A"),               STR_INIT("a\0b")              },
+        {STR_INIT("X A"),               STR_INIT("a")                 },
+        {STR_INIT("X-A:"),              STR_INIT("a")                 },
+        {STR_INIT(""),                  STR_INIT("a")                 },
+        {STR_INIT("X\r\nY"),            STR_INIT("a")                 },
+        {STR_INIT("host"),              STR_INIT("other.example")     },
+        {STR_INIT("Content-Length"),    STR_INIT("3")                 },
+        {STR_INIT("Transfer-Encoding"), STR_INIT("chunked")           },
+    };
+    Fixture *f = *state;
+    HttpCall c = {.method = HTTP_POST,
+                  .url = url_of(f, "/echo"),
+                  .body = STR("{}"),
+                  .allow = allow_list,
+                  .headers = good,
+                  .n_headers = ARRAY_LEN(good)};
+
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_find(f->answer.body, STR("\r\nX-Token: a b\r\n")) != SIZE_MAX);
+    assert_true(str_find(f->answer.body, STR("\r\nX-Empty:\r\n")) != SIZE_MAX);
+    assert_true(str_find(f->answer.body, STR("\r\nContent-Type: application/json\r\n")) !=
+                SIZE_MAX);
+    assert_true(str_find(f->answer.body, STR("\r\nUser-Agent: fairway/")) != SIZE_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        c.headers = &bad[i];
+        c.n_headers = 1;
+        assert_int_equal(call(f, c), RC_INVALID);
+    }
+    c.n_headers = CALL_HEADERS_MAX + 1;
+    assert_int_equal(call(f, c), RC_INVALID);
+}
+
+static void test_credentials(void **state)
+{
+    Fixture *f = *state;
+    Str url = str_fmt(f->arena, "http://al%%3Aice:s%%40crEt@127.0.0.1:%u/echo", f->server->port);
+
+    /* "bob:pa:ss" and "bob:in-url" in base64. */
+    assert_int_equal(call(f, (HttpCall){.url = url_of(f, "/echo"),
+                                        .allow = allow_list,
+                                        .username = STR("bob"),
+                                        .password = STR("pa:ss")}),
+                     RC_OK);
+    assert_true(str_find(f->answer.body, STR("\r\nAuthorization: Basic Ym9iOnBhOnNz\r\n")) !=
+                SIZE_MAX);
+    url = str_fmt(f->arena, "http://bob:in%%2Durl@127.0.0.1:%u/echo", f->server->port);
+    assert_int_equal(call(f, (HttpCall){.url = url, .allow = allow_list}), RC_OK);
+    assert_true(str_find(f->answer.body, STR("\r\nAuthorization: Basic Ym9iOmluLXVybA==\r\n")) !=
+                SIZE_MAX);
+    assert_true(str_eq(f->answer.final_url, url_of(f, "/echo")));
+    /* No credentials: none are left over on the pooled handle. */
+    assert_int_equal(get(f, "/echo"), RC_OK);
+    assert_int_equal(str_find(f->answer.body, STR("Authorization")), SIZE_MAX);
+}
+
+static void test_messages_hide_credentials(void **state)
+{
+    static const struct {
+        const char *path;
+        Rc rc;
+    } cases[] = {
+        {"/close",   RC_UPSTREAM},
+        {"/silence", RC_TIMEOUT },
+        {"/endless", RC_LIMIT   },
+        {"/a b",     RC_INVALID },
+        {"/loop-a",  RC_UPSTREAM},
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i <= ARRAY_LEN(cases); i++) { /* the last without the allow-list */
+        bool refused = i == ARRAY_LEN(cases);
+        Str url = str_fmt(f->arena, "http://alice:hunter2@127.0.0.1:%u%s", f->server->port,
+                          refused ? "/ok" : cases[i].path);
+
+        assert_int_equal(call(f, (HttpCall){.url = url,
+                                            .allow = refused ? NULL : allow_list,
+                                            .max_redirects = 5,
+                                            .max_body = 1000,
+                                            .timeout_us = 300 * US_PER_MS}),
+                         refused ? RC_DENIED : cases[i].rc);
+        assert_true(strlen(f->err.message) > 20);
+        assert_null(strstr(f->err.message, "hunter2"));
+        assert_null(strstr(f->err.message, "alice"));
+        assert_null(strstr(f->err.detail, "hunter2"));
+    }
+}
+
+/* ---- the guard */
+
+static void test_guard_refuses(void **state)
+{
+    static const char *const hosts[] = {
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "0.0.0.0",
+        "2130706433",
+        "0177.0.0.1",
+        "0x7f000001",
+        "0x7f.1",
+        "127.1",
+        "[::ffff:7f00:1]",
+        "[::]",
+        "127.0.0.1.",
+        "[::127.0.0.1]",
+        "0",
+        "10.0.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "[fe80::1]",
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        Str url = str_fmt(f->arena, "http://%s:%u/ok", hosts[i], f->server->port);
+        Rc rc = call(f, (HttpCall){.url = url, .timeout_us = 3 * US_PER_SECOND, .kind = "guard"});
+
+        /* RC_UPSTREAM: a resolver that does not take the form at all is as good. */
+        if (rc != RC_DENIED && !(rc == RC_UPSTREAM && strstr(f->err.message, "resolved") != NULL)) {
+            fail_msg("%s gave %s: %s", hosts[i], rc_name(rc), f->err.message);
+        }
+        /* A list that names something else does not help. */
+        assert_int_not_equal(
+            call(f, (HttpCall){.url = url,
+                               .allow = allow_list,
+                               .allow_user = (void *)(uintptr_t) "other.example 127.0.0.1:1",
+                               .timeout_us = 3 * US_PER_SECOND}),
+            RC_OK);
+    }
+    assert_int_equal(atomic_load(&f->server->requests), 0);
+    assert_int_equal(atomic_load(&f->server->connections), 0);
+}
+
+static void test_guard_allows_by_list(void **state)
+{
+    Fixture *f = *state;
+    char list[64];
+
+    assert_int_equal(
+        call(f, (HttpCall){.url = str_fmt(f->arena, "http://LocalHost:%u/ok", f->server->port),
+                           .allow = allow_list,
+                           .allow_user = (void *)(uintptr_t) "localhost"}),
+        RC_OK);
+    (void)snprintf(list, sizeof list, "127.0.0.1:%u", f->server->port);
+    assert_int_equal(
+        call(f, (HttpCall){.url = url_of(f, "/ok"), .allow = allow_list, .allow_user = list}),
+        RC_OK);
+    (void)snprintf(list, sizeof list, "127.0.0.1:%u", f->server->port == 1 ? 2 : 1);
+    assert_int_equal(
+        call(f, (HttpCall){.url = url_of(f, "/ok"), .allow = allow_list, .allow_user = list}),
+        RC_DENIED);
+    expect_message(f, "put 127.0.0.1:");
+}
+
+static void test_guard_on_reused_connection(void **state)
+{
+    Fixture *f = *state;
+
+    assert_int_equal(get(f, "/ok"), RC_OK);
+    assert_int_equal(call(f, (HttpCall){.url = url_of(f, "/ok")}), RC_DENIED);
+    assert_int_equal(get(f, "/ok"), RC_OK);
+    assert_int_equal(atomic_load(&f->server->requests), 2);
+}
+
+static void test_guard_ipv6(void **state)
+{
+    Fixture *f = *state;
+    Server *six = server_start_on(AF_INET6);
+
+    if (six == NULL) {
+        skip();
+    }
+    Str url = str_fmt(f->arena, "http://[::1]:%u/ok", six->port);
+    assert_int_equal(call(f, (HttpCall){.url = url}), RC_DENIED);
+    assert_int_equal(atomic_load(&six->connections), 0);
+    assert_int_equal(
+        call(f,
+             (HttpCall){.url = url, .allow = allow_list, .allow_user = (void *)(uintptr_t) "::1"}),
+        RC_OK);
+    assert_true(str_eq(f->answer.final_url, url));
+    server_stop(six);
+}
+
+static void test_schemes(void **state)
+{
+    static const struct {
+        const char *url;
+        Rc rc;
+    } cases[] = {
+        {"ftp://127.0.0.1/x",           RC_DENIED },
+        {"file:///etc/passwd",          RC_DENIED },
+        {"gopher://127.0.0.1:25/_HELO", RC_DENIED },
+        {"dict://127.0.0.1/",           RC_DENIED },
+        {"no url",                      RC_INVALID},
+        {"",                            RC_INVALID},
+        {"http://",                     RC_INVALID},
+        {"http://a@b@c/",               RC_INVALID},
+        {"http://good.example\\@evil/", RC_INVALID},
+        {"http://%31%32%37.0.0.1/",     RC_INVALID},
+        {"http://u%zz@127.0.0.1/",      RC_INVALID},
+        {"http://u%00@127.0.0.1/",      RC_INVALID},
+    };
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Rc rc = call(f, (HttpCall){.url = str_from(cases[i].url), .allow = allow_list});
+
+        if (rc != cases[i].rc) {
+            fail_msg("%s gave %s: %s", cases[i].url, rc_name(rc), f->err.message);
+        }
+    }
+}
+
+static void test_proxy(void **state)
+{
+    Fixture *f = *state;
+    HttpClient *direct = f->client;
+    Str proxy = url_of(f, "");
+
+    /* The proxy itself may be internal; a literal internal target still may not. The test server,
+     * as proxy, sees the whole address in the request line and finds no such path. */
+    assert_int_equal(http_client_new(&(HttpClientOptions){.proxy = proxy.ptr}, &f->client, &f->err),
+                     RC_OK);
+    assert_int_equal(call(f, (HttpCall){.url = STR("http://some.example/ok")}), RC_UPSTREAM);
+    assert_int_equal(atomic_load(&f->server->requests), 1);
+    assert_int_equal(call(f, (HttpCall){.url = STR("http://169.254.169.254/ok")}), RC_DENIED);
+    assert_int_equal(call(f, (HttpCall){.url = STR("http://[::1]/ok")}), RC_DENIED);
+    assert_int_equal(atomic_load(&f->server->requests), 1);
+    http_client_free(f->client);
+    f->client = direct;
+    /* And the environment's proxy is nobody's choice. */
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+    assert_int_equal(get(f, "/ok"), RC_OK);
+    assert_int_equal(unsetenv("http_proxy"), 0);
+}
+
+/* ---- redirects */
+
+static void test_redirects(void **state)
+{
+    Fixture *f = *state;
+
+    assert_int_equal(get(f, "/chain/5"), RC_OK);
+    assert_true(str_is(f->answer.body, "end of chain"));
+    assert_true(str_eq(f->answer.final_url, url_of(f, "/chain/0")));
+    assert_int_equal(get(f, "/chain/6"), RC_UPSTREAM);
+    expect_message(f, "more than 5 times");
+    assert_int_equal(
+        call(f, (HttpCall){.url = url_of(f, "/chain/3"), .allow = allow_list, .max_redirects = 2}),
+        RC_UPSTREAM);
+    expect_message(f, "more than 2 times");
+    assert_int_equal(get(f, "/loop-a"), RC_UPSTREAM);
+    expect_message(f, "127.0.0.1 redirects in a circle");
+    /* Not asked to follow: the redirect is the answer. */
+    assert_int_equal(call(f, (HttpCall){.url = url_of(f, "/loop-a"), .allow = allow_list}), RC_OK);
+    assert_int_equal(f->answer.status, 302);
+    assert_true(str_is(f->answer.location, "/loop-b"));
+    assert_true(str_is(f->answer.body, "moved"));
+}
+
+static void test_redirect_method(void **state)
+{
+    Fixture *f = *state;
+    HttpCall c = {.method = HTTP_POST,
+                  .url = url_of(f, "/to?/echo"),
+                  .body = STR("payload"),
+                  .allow = allow_list,
+                  .max_redirects = 1};
+
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_starts(f->answer.body, STR("GET /echo ")));
+    assert_true(str_ends(f->answer.body, STR("\r\n\r\n")));
+    c.url = url_of(f, "/to307?/echo");
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_starts(f->answer.body, STR("POST /echo ")));
+    assert_true(str_ends(f->answer.body, STR("\r\n\r\npayload")));
+    c.method = HTTP_PUT;
+    c.url = url_of(f, "/to?/echo");
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_starts(f->answer.body, STR("PUT /echo ")));
+}
+
+static void test_redirect_is_judged_anew(void **state)
+{
+    static const char *const targets[] = {
+        "http://127.0.0.1:%u/ok",          "http://0x7f.1:%u/ok", "//127.0.0.1:%u/ok",
+        "http://[::ffff:127.0.0.1]:%u/ok", "file:///etc/passwd",  "gopher://x:%u/"};
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+        char target[128] = "", *mark = NULL;
+
+        (void)snprintf(target, sizeof target, "%s", targets[i]);
+        mark = strstr(target, "%u");
+        if (mark != NULL) {
+            Str tail = str_dup(f->arena, str_from(mark + 2));
+
+            (void)snprintf(mark, 20, "%u%s", f->server->port, tail.ptr);
+        }
+        Str url = str_fmt(f->arena, "http://localhost:%u/to?%s", f->server->port, target);
+        Rc rc = call(f, (HttpCall){.url = url,
+                                   .allow = allow_list,
+                                   .allow_user = (void *)(uintptr_t) "localhost",
+                                   .max_redirects = 5});
+
+        if (rc != RC_DENIED) {
+            fail_msg("%s gave %s: %s", target, rc_name(rc), f->err.message);
+        }
+    }
+    assert_int_equal(atomic_load(&f->server->requests), ARRAY_LEN(targets));
+}
+
+static void test_redirect_drops_credentials(void **state)
+{
+    static const HttpPair headers[] = {
+        {STR_INIT("Private-Token"), STR_INIT("t0ken")        },
+        {STR_INIT("Authorization"), STR_INIT("Bearer b3arer")},
+        {STR_INIT("Accept"),        STR_INIT("text/x-kept")  },
+    };
+    Fixture *f = *state;
+    Server *other = server_start_on(AF_INET);
+    HttpCall c = {.allow = allow_list, .max_redirects = 5, .headers = headers, .n_headers = 3};
+
+    /* The same origin keeps them. */
+    c.url = url_of(f, "/to?/echo");
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_find(f->answer.body, STR("b3arer")) != SIZE_MAX);
+    assert_true(str_find(f->answer.body, STR("t0ken")) != SIZE_MAX);
+    /* Another host, and another port, lose them, and do not get them back on the way home. */
+    const char *const hops[] = {"/to?http://localhost:%u/echo", "/to?http://127.0.0.1:%u/echo"};
+    for (size_t i = 0; i < ARRAY_LEN(hops); i++) {
+        unsigned port = i == 0 ? f->server->port : other->port;
+        Str hop =
+            str_replace(f->arena, str_from(hops[i]), STR("%u"), str_fmt(f->arena, "%u", port));
+
+        c.url = url_of(f, str_cstr(f->arena, hop));
+        assert_int_equal(call(f, c), RC_OK);
+        assert_int_equal(str_find(f->answer.body, STR("b3arer")), SIZE_MAX);
+        assert_int_equal(str_find(f->answer.body, STR("t0ken")), SIZE_MAX);
+        assert_true(str_find(f->answer.body, STR("\r\nAccept: text/x-kept\r\n")) != SIZE_MAX);
+    }
+    c = (HttpCall){
+        .allow = allow_list, .max_redirects = 5, .username = STR("bob"), .password = STR("x")};
+    c.url = url_of(f, str_fmt(f->arena, "/to?http://localhost:%u/to?http://127.0.0.1:%u/echo",
+                              f->server->port, f->server->port)
+                          .ptr);
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_eq(f->answer.final_url, url_of(f, "/echo")));
+    assert_int_equal(str_find(f->answer.body, STR("Authorization")), SIZE_MAX);
+    server_stop(other);
+}
+
+/* ---- limits */
+
+static void test_body_limit(void **state)
+{
+    Fixture *f = *state;
+    HttpCall c = {.url = url_of(f, "/ok"), .allow = allow_list, .max_body = 5};
+
+    assert_int_equal(call(f, c), RC_OK);
+    c.max_body = 4;
+    assert_int_equal(call(f, c), RC_LIMIT);
+    expect_message(f, "larger than the 4 bytes");
+    assert_int_equal(get(f, "/endless"), RC_LIMIT);
+    expect_message(f, "16777216 bytes");
+    assert_int_equal(get(f, "/endless-head"), RC_LIMIT);
+    expect_message(f, "head");
+}
+
+static void test_decompression(void **state)
+{
+    Fixture *f = *state;
+    HttpCall c = {.url = url_of(f, "/gzip-bomb"), .allow = allow_list, .max_body = MIB};
+
+    assert_int_equal(call(f, c), RC_LIMIT); /* 64 KB on the wire */
+    c.max_body = 64 * MIB;
+    assert_int_equal(call(f, c), RC_OK);
+    assert_int_equal(f->answer.body.len, 64 * MIB);
+    assert_int_equal(f->answer.body.ptr[64 * MIB - 1], 0);
+    assert_int_equal(get(f, "/bad-gzip"), RC_UPSTREAM);
+}
+
+static void test_deadline(void **state)
+{
+    static const char *const paths[] = {"/silence", "/drip", "/drip-head"};
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        int64_t start = time_monotonic_us();
+
+        assert_int_equal(call(f, (HttpCall){.url = url_of(f, paths[i]),
+                                            .allow = allow_list,
+                                            .timeout_us = 200 * US_PER_MS}),
+                         RC_TIMEOUT);
+        int64_t took = time_monotonic_us() - start;
+        assert_true(took >= 190 * US_PER_MS && took < 5 * US_PER_SECOND);
+        assert_string_equal(f->err.message, "127.0.0.1 did not answer completely within 0.2 s");
+    }
+    /* The deadline covers all hops together. */
+    assert_int_equal(call(f, (HttpCall){.url = url_of(f, "/to?/to?/drip"),
+                                        .allow = allow_list,
+                                        .max_redirects = 5,
+                                        .timeout_us = 200 * US_PER_MS}),
+                     RC_TIMEOUT);
+}
+
+static void test_broken_answers(void **state)
+{
+    static const char *const paths[] = {"/close", "/short", "/garbage"};
+    Fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        assert_int_equal(get(f, paths[i]), RC_UPSTREAM);
+        expect_message(f, "the call to 127.0.0.1 failed: ");
+    }
+    assert_int_equal(call(f, (HttpCall){.url = STR("http://127.0.0.1:1/"), .allow = allow_list}),
+                     RC_UPSTREAM);
+    expect_message(f, "does not accept connections on port 1");
+    assert_int_equal(call(f, (HttpCall){.url = STR("http://no.such.name.invalid/")}), RC_UPSTREAM);
+    expect_message(f, "cannot be resolved");
+}
+
+/* ---- connections */
+
+static void test_connections_are_reused(void **state)
+{
+    Fixture *f = *state;
+
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(get(f, "/ok"), RC_OK);
+    }
+    assert_int_equal(atomic_load(&f->server->requests), 10);
+    assert_int_equal(atomic_load(&f->server->connections), 1);
+    assert_int_equal(http_client_idle_handles(f->client), 1);
+}
+
+/* ---- breaker and counters */
+
+static void test_breaker(void **state)
+{
+    static const char *const failing[] = {"/status", "/close"}; /* 500, and no answer */
+    Fixture *f = *state;
+    Str origin = url_of(f, "");
+
+    for (size_t k = 0; k < ARRAY_LEN(failing); k++) {
+        Rc failed = k == 0 ? RC_OK : RC_UPSTREAM;
+
+        atomic_store(&f->server->status, 503);
+        for (int i = 0; i < BREAKER_FAILURES - 1; i++) {
+            assert_int_equal(get(f, failing[k]), failed);
+        }
+        assert_int_equal(get(f, "/ok"), RC_OK); /* not in a row */
+        for (int i = 0; i < BREAKER_FAILURES; i++) {
+            assert_int_equal(get(f, failing[k]), failed);
+        }
+        unsigned before = atomic_load(&f->server->requests);
+        assert_int_equal(get(f, "/ok"), RC_BUSY);
+        expect_message(f, "next try is in 31 s");
+        expect_message(f, str_cstr(f->arena, origin));
+        f->now_us += BREAKER_PAUSE_US - 1;
+        assert_int_equal(get(f, "/ok"), RC_BUSY);
+        assert_int_equal(atomic_load(&f->server->requests), before);
+
+        f->now_us += 1; /* half open: the try fails, all is closed again */
+        assert_int_equal(get(f, failing[k]), failed);
+        assert_int_equal(get(f, "/ok"), RC_BUSY);
+        f->now_us += BREAKER_PAUSE_US; /* and succeeds */
+        assert_int_equal(get(f, "/ok"), RC_OK);
+        assert_int_equal(get(f, "/ok"), RC_OK);
+        assert_int_equal(breaker_size(&f->client->breaker), 0);
+    }
+}
+
+static void test_breaker_lets_one_through(void **state)
+{
+    Fixture *f = *state;
+    Breaker *b = &f->client->breaker;
+    Str origin = STR("http://a:80");
+
+    for (int i = 0; i < BREAKER_FAILURES; i++) {
+        assert_int_equal(breaker_enter(b, origin, &f->err), RC_OK);
+        breaker_leave(b, origin, BREAKER_BAD);
+    }
+    assert_int_equal(breaker_enter(b, origin, &f->err), RC_BUSY);
+    assert_int_equal(breaker_enter(b, STR("http://a:81"), &f->err), RC_OK); /* another origin */
+    f->now_us += BREAKER_PAUSE_US;
+    assert_int_equal(breaker_enter(b, origin, &f->err), RC_OK);
+    assert_int_equal(breaker_enter(b, origin, &f->err), RC_BUSY);
+    expect_message(f, "a try is under way");
+    breaker_leave(b, origin, BREAKER_NEUTRAL); /* it told nothing: the next may try */
+    assert_int_equal(breaker_enter(b, origin, &f->err), RC_OK);
+    breaker_leave(b, origin, BREAKER_GOOD);
+    assert_int_equal(breaker_enter(b, origin, &f->err), RC_OK);
+}
+
+static void test_breaker_is_bounded(void **state)
+{
+    Fixture *f = *state;
+    Breaker *b = &f->client->breaker;
+
+    for (int i = 0; i < BREAKER_ORIGINS_MAX + 50; i++) {
+        f->now_us++;
+        breaker_leave(b, str_fmt(f->arena, "http://h%d:80", i), BREAKER_BAD);
+    }
+    assert_int_equal(breaker_size(b), BREAKER_ORIGINS_MAX);
+    /* The newest are known: four more failures open the breaker; the oldest has been forgotten. */
+    Str newest = str_fmt(f->arena, "http://h%d:80", BREAKER_ORIGINS_MAX + 49),
+        oldest = STR("http://h0:80");
+    for (int i = 0; i < BREAKER_FAILURES - 1; i++) {
+        breaker_leave(b, newest, BREAKER_BAD);
+        breaker_leave(b, oldest, BREAKER_BAD);
+    }
+    assert_int_equal(breaker_enter(b, newest, &f->err), RC_BUSY);
+    assert_int_equal(breaker_enter(b, oldest, &f->err), RC_OK);
+}
+
+static void test_no_breaker(void **state)
+{
+    Fixture *f = *state;
+
+    for (int i = 0; i < BREAKER_FAILURES * 2; i++) {
+        assert_int_equal(
+            call(f,
+                 (HttpCall){.url = url_of(f, "/close"), .allow = allow_list, .no_breaker = true}),
+            RC_UPSTREAM);
+    }
+    assert_int_equal(get(f, "/ok"), RC_OK);
+}
+
+static void find_stat(void *user, const HttpClientStat *stat)
+{
+    HttpClientStat *wanted = user;
+
+    if (strcmp(stat->kind, wanted->kind) == 0) {
+        *wanted = *stat;
+    }
+}
+
+static void test_counters(void **state)
+{
+    Fixture *f = *state;
+    HttpCall c = {.url = url_of(f, "/ok"), .allow = allow_list, .kind = "webhook"};
+    HttpClientStat webhook = {.kind = "webhook"}, other = {.kind = "other"};
+    char kind[32];
+
+    assert_int_equal(call(f, c), RC_OK);
+    assert_int_equal(call(f, c), RC_OK);
+    c.allow = NULL;
+    assert_int_equal(call(f, c), RC_DENIED);
+    c.allow = allow_list;
+    c.url = url_of(f, "/close");
+    for (int i = 0; i < BREAKER_FAILURES; i++) {
+        assert_int_equal(call(f, c), RC_UPSTREAM);
+    }
+    assert_int_equal(call(f, c), RC_BUSY);
+    http_client_stats(f->client, find_stat, &webhook);
+    assert_int_equal(webhook.calls, 9);
+    assert_int_equal(webhook.failures, 7);
+    assert_int_equal(webhook.refused_by_guard, 1);
+    assert_int_equal(webhook.breaker_open, 1);
+    assert_true(webhook.duration_us_total > 0);
+    /* More kinds than places are gathered in one. */
+    for (int i = 0; i < KINDS_MAX + 5; i++) {
+        (void)snprintf(kind, sizeof kind, "kind-%d", i);
+        c.kind = kind;
+        assert_int_equal(call(f, c), RC_BUSY);
+    }
+    http_client_stats(f->client, find_stat, &other);
+    assert_int_equal(other.calls, 7); /* all but 30 */
+}
+
+/* ---- threads */
+
+typedef struct Worker {
+    Fixture *f;
+    Thread thread;
+    unsigned bad;
+} Worker;
+
+static void *work(void *arg)
+{
+    static const struct {
+        const char *path;
+        Rc rc;
+    } calls[] = {
+        {"/ok",      RC_OK      },
+        {"/chain/3", RC_OK      },
+        {"/short",   RC_UPSTREAM},
+        {"/loop-a",  RC_UPSTREAM},
+        {"/endless", RC_LIMIT   },
+    };
+    Worker *w = arg;
+    Arena *arena = arena_new(0);
+
+    for (unsigned i = 0; i < 20; i++) {
+        size_t k = i % ARRAY_LEN(calls);
+        HttpCall c = {.allow = i % 7 == 6 ? NULL : allow_list,
+                      .kind = "many",
+                      .max_redirects = 5,
+                      .max_body = 100000,
+                      .no_breaker = true};
+        HttpAnswer a;
+        Error err = {0};
+
+        c.url = str_fmt(arena, "http://127.0.0.1:%u%s", w->f->server->port, calls[k].path);
+        w->bad += http_client_call(w->f->client, &c, arena, &a, &err) !=
+                  (c.allow == NULL ? RC_DENIED : calls[k].rc);
+    }
+    arena_free(arena);
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    Fixture *f = *state;
+    Worker workers[8];
+    HttpClientStat many = {.kind = "many"};
+
+    for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+        workers[i] = (Worker){.f = f};
+        thread_start(&workers[i].thread, "worker", work, &workers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+        thread_join(&workers[i].thread);
+        assert_int_equal(workers[i].bad, 0);
+    }
+    http_client_stats(f->client, find_stat, &many);
+    assert_int_equal(many.calls, 160);
+    assert_true(http_client_idle_handles(f->client) <= ARRAY_LEN(workers));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_answer),
+        TEST(test_methods),
+        TEST(test_request_headers),
+        TEST(test_credentials),
+        TEST(test_messages_hide_credentials),
+        TEST(test_guard_refuses),
+        TEST(test_guard_allows_by_list),
+        TEST(test_guard_on_reused_connection),
+        TEST(test_guard_ipv6),
+        TEST(test_schemes),
+        TEST(test_proxy),
+        TEST(test_redirects),
+        TEST(test_redirect_method),
+        TEST(test_redirect_is_judged_anew),
+        TEST(test_redirect_drops_credentials),
+        TEST(test_body_limit),
+        TEST(test_decompression),
+        TEST(test_deadline),
+        TEST(test_broken_answers),
+        TEST(test_connections_are_reused),
+        TEST(test_breaker),
+        TEST(test_breaker_lets_one_through),
+        TEST(test_breaker_is_bounded),
+        TEST(test_no_breaker),
+        TEST(test_counters),
+        TEST(test_threads),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
