@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/test.h"
-
-static void str_eq_compares_bytes(void **state)
-{
-    (void)state;
-    assert_true(str_eq(STR("a"), STR("a")));
-    assert_false(str_eq(STR("a"), STR("b")));
-}
+#include "base/base_test.h"
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(str_eq_compares_bytes)};
+    int failed = 0;
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed += base_test_memory();
+    failed += base_test_text();
+    failed += base_test_buf();
+    failed += base_test_time();
+    failed += base_test_file();
+    failed += base_test_process();
+    return failed == 0 ? 0 : 1;
 }

@@ -8,6 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* More than the longest part of an Error holds, so that cutting happens in one place, put_text. */
+enum { ERROR_TEXT_MAX = 2048 };
+_Static_assert(ERROR_TEXT_MAX > sizeof(((Error *)NULL)->message), "message would be cut twice");
+_Static_assert(ERROR_TEXT_MAX > sizeof(((Error *)NULL)->detail), "detail would be cut twice");
+
 typedef struct RcRow {
     const char *name;
     int status;
@@ -82,7 +87,7 @@ static void put_text(char *out, size_t size, const char *text, size_t len)
 static void format_text(char *out, size_t size, const char *fmt, va_list ap) PRINTF_FORMAT(3, 0);
 static void format_text(char *out, size_t size, const char *fmt, va_list ap)
 {
-    char text[1024];
+    char text[ERROR_TEXT_MAX];
     int n = vsnprintf(text, sizeof(text), fmt, ap);
 
     put_text(out, size, text, n > 0 ? MIN((size_t)n, sizeof(text) - 1) : 0);

@@ -57,8 +57,8 @@ typedef struct FieldError {
 
 typedef struct Error {
     Rc code;
-    char message[400];
-    char detail[400];
+    char message[1024];
+    char detail[512];
     uint32_t line, column; /* 1-based place in a parsed text, 0 when it has none */
     FieldError fields[ERROR_FIELDS_MAX];
     unsigned n_fields;

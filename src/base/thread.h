@@ -14,6 +14,8 @@
 #else
 #define TS_ATTR(x)
 #endif
+/* For file-scope variables under a file-scope lock; clang 14 cannot name a sibling field in C, so a
+ * struct's own lock is named in a comment beside the field. */
 #define GUARDED_BY(lock) TS_ATTR(guarded_by(lock))
 #define REQUIRES(lock) TS_ATTR(requires_capability(lock))
 
