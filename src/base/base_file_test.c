@@ -191,6 +191,25 @@ static void file_remove_tree_follows_no_link(void **state)
     }
 }
 
+static void file_remove_tree_has_a_depth(void **state)
+{
+    Room *room = *state;
+    Str deep = str_from("deep");
+
+    for (int i = 0; i < 100; i++) {
+        deep = str_fmt(room->arena, "%.*s/d", STR_ARG(deep));
+    }
+    const char *middle = in_room(room, deep.ptr);
+    for (int i = 0; i < 100; i++) {
+        deep = str_fmt(room->arena, "%.*s/d", STR_ARG(deep));
+    }
+    assert_int_equal(file_make_dirs(in_room(room, deep.ptr), 0755, &room->err), RC_OK);
+    assert_int_equal(file_remove_tree(in_room(room, "deep"), &room->err), RC_INTERNAL);
+    assert_true(file_exists(in_room(room, deep.ptr)));
+    assert_int_equal(file_remove_tree(middle, &room->err), RC_OK);
+    assert_int_equal(file_remove_tree(in_room(room, "deep"), &room->err), RC_OK);
+}
+
 static void paths_are_joined_as_text(void **state)
 {
     Room *room = *state;
@@ -386,6 +405,17 @@ static void hostile_globs_cost_little(void **state)
     /* Backtracking would take longer than the universe has; the limit only has to tell them apart.
      */
     assert_true(time_monotonic_us() - start < 20 * US_PER_SECOND);
+    Buf branches = buf_init(room->arena, 1000);
+    buf_lit(&branches, "{x");
+    for (int k = 0; k < 100; k++) {
+        buf_lit(&branches, ",x");
+        if (k == 50) {
+            assert_true(
+                glob_match(str_fmt(room->arena, "%.*s}", STR_ARG(buf_str(&branches))), STR("x")));
+        }
+    }
+    buf_lit(&branches, "}");
+    assert_false(glob_match(buf_str(&branches), STR("x")));
     assert_false(glob_match(str_of(text, 5000), str_of(text, 5000))); /* beyond the limit */
     assert_true(glob_match(str_of(text, 1000), str_of(text, 1000)));
     memset(deep, '{', 3000);
@@ -494,6 +524,7 @@ int base_test_file(void)
         IN_ROOM(file_write_fails_without_traces),
         IN_ROOM(file_make_dirs_makes_all),
         IN_ROOM(file_remove_tree_follows_no_link),
+        IN_ROOM(file_remove_tree_has_a_depth),
         IN_ROOM(paths_are_joined_as_text),
         cmocka_unit_test(paths_are_split),
         IN_ROOM(path_is_inside_looks_through_links),

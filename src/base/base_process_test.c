@@ -333,6 +333,45 @@ static void mutex_excludes_and_cond_wakes(void **state)
     mutex_done(&shared.lock);
 }
 
+/* Two threads that take turns; each waits for the other's number. */
+static void *take_turns(void *arg)
+{
+    Shared *shared = arg;
+
+    for (int i = 1; i < 200; i += 2) {
+        mutex_lock(&shared->lock);
+        while (shared->count != i) {
+            cond_wait(&shared->changed, &shared->lock);
+        }
+        shared->count++;
+        cond_signal(&shared->changed);
+        mutex_unlock(&shared->lock);
+    }
+    return NULL;
+}
+
+static void cond_signal_hands_over(void **state)
+{
+    Shared shared = {.lock = MUTEX_INIT};
+    Thread thread = {0};
+    (void)state;
+
+    cond_init(&shared.changed);
+    thread_start(&thread, "turns", take_turns, &shared);
+    for (int i = 0; i < 200; i += 2) {
+        mutex_lock(&shared.lock);
+        while (shared.count != i) {
+            cond_wait(&shared.changed, &shared.lock);
+        }
+        shared.count++;
+        cond_signal(&shared.changed);
+        mutex_unlock(&shared.lock);
+    }
+    thread_join(&thread);
+    assert_int_equal(shared.count, 200);
+    cond_done(&shared.changed);
+}
+
 static void cond_wait_until_times_out(void **state)
 {
     static const int64_t waits[] = {INT64_MIN, -US_PER_HOUR, 0, 20 * US_PER_MS};
@@ -428,6 +467,7 @@ int base_test_process(void)
         cmocka_unit_test(log_lines_are_bounded),
         cmocka_unit_test(log_lines_of_threads_do_not_mix),
         cmocka_unit_test(mutex_excludes_and_cond_wakes),
+        cmocka_unit_test(cond_signal_hands_over),
         cmocka_unit_test(cond_wait_until_times_out),
         cmocka_unit_test(threads_block_signals_and_starters_do_not),
         cmocka_unit_test(thread_sleep_lasts),
