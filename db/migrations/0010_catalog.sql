@@ -43,7 +43,7 @@ CREATE INDEX entities_by_document ON entities (document_id);
 CREATE INDEX entities_by_owner ON entities (owner_ref);
 
 -- What filters look in: every scalar leaf of an entity that is worth it (docs/internals/catalog.md says which), key and
--- value lower case. Keys are interned. value NULL-free: '' with is_long = 1 stands for a value too long to index.
+-- value lower case. Keys are interned. A value of the one character U+0001 stands for null and for texts too long to index.
 CREATE TABLE entity_keys (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL UNIQUE
@@ -52,6 +52,7 @@ CREATE TABLE entity_fields (
     key_id INTEGER NOT NULL,
     value TEXT NOT NULL,
     n INTEGER NOT NULL,
+    original TEXT,                      -- as written, when that differs from value
     PRIMARY KEY (key_id, value, n)
 ) WITHOUT ROWID;
 

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What filters look in: a walk over an entity that names every scalar leaf by its dotted path.
+ * Arrays of strings are named twice, as path = item and as path.item = true, so that several items
+ * can be asked for at once. */
+#include "base/map.h"
+
+#include "modules/catalog/entity.h"
+
+#include <string.h>
+
+enum { KEY_MAX = 200, VALUE_MAX = 200 };
+
+/* Not walked at all: made by the catalog, or kept in columns. */
+static const Str never_walked[] = {
+    STR_INIT("attachments"),   STR_INIT("relations"),          STR_INIT("status"),
+    STR_INIT("metadata.name"), STR_INIT("metadata.namespace"), STR_INIT("metadata.uid"),
+    STR_INIT("metadata.etag"),
+};
+/* Long or rarely asked for: answered from the body. A name ending in a dot covers everything below
+ * it. */
+static const Str body_only[] = {
+    STR_INIT("apiversion"),
+    STR_INIT("kind"),
+    STR_INIT("metadata.description"),
+    STR_INIT("metadata.links."),
+    STR_INIT("metadata.annotations.backstage.io/managed-by-location"),
+    STR_INIT("metadata.annotations.backstage.io/managed-by-origin-location"),
+    STR_INIT("metadata.annotations.backstage.io/view-url"),
+    STR_INIT("metadata.annotations.backstage.io/edit-url"),
+    STR_INIT("metadata.annotations.backstage.io/source-location"),
+    STR_INIT("spec.definition"),
+    STR_INIT("spec.steps."),
+    STR_INIT("spec.parameters."),
+};
+
+bool entity_key_is_indexed(Str key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(body_only); i++) {
+        bool below = body_only[i].ptr[body_only[i].len - 1] == '.';
+        if (below ? str_starts(key, body_only[i]) : str_eq(key, body_only[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(never_walked); i++) {
+        if (str_eq(key, never_walked[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+typedef struct Walk {
+    Arena *arena;
+    /* One leaf; returns false to end the walk. value.ptr NULL: JSON null. */
+    bool (*leaf)(struct Walk *walk, Str raw_key, Str key, Str value);
+    void *user;
+    char raw[KEY_MAX + 2];
+    size_t len;
+    bool ended;
+} Walk;
+
+static Str number_text(Arena *arena, const Json *number)
+{
+    int64_t whole;
+    double v;
+    if (json_to_i64(number, &whole)) {
+        return str_fmt(arena, "%lld", (long long)whole);
+    }
+    if (json_to_double(number, &v)) {
+        return json_double(arena, v)->text;
+    }
+    return number->text;
+}
+
+static void emit(Walk *walk, Str value)
+{
+    Str raw = str_of(walk->raw, walk->len);
+    if (!walk->leaf(walk, raw, str_lower_utf8(walk->arena, raw), value)) {
+        walk->ended = true;
+    }
+}
+
+/* Appends ".part" to the path; false when the key would be too long to keep. */
+static bool push(Walk *walk, Str part)
+{
+    size_t dot = walk->len ? 1 : 0;
+    if (walk->len + dot + part.len > KEY_MAX) {
+        return false;
+    }
+    if (dot) {
+        walk->raw[walk->len++] = '.';
+    }
+    if (part.len) {
+        memcpy(walk->raw + walk->len, part.ptr, part.len);
+        walk->len += part.len;
+    }
+    return true;
+}
+
+static void visit(Walk *walk, const Json *node);
+
+static void visit_item(Walk *walk, const Json *item)
+{
+    visit(walk, item);
+    size_t len = walk->len;
+    if (!walk->ended && item->type == JSON_STRING && push(walk, item->text)) {
+        emit(walk, STR("true"));
+    }
+    walk->len = len;
+}
+
+static bool is_never_walked(const Walk *walk)
+{
+    Str path = str_of(walk->raw, walk->len);
+    for (size_t i = 0; i < ARRAY_LEN(never_walked); i++) {
+        if (str_eq(path, never_walked[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void visit_members(Walk *walk, const Json *object)
+{
+    for (size_t i = 0; i < object->n && !walk->ended; i++) {
+        size_t len = walk->len;
+        if (push(walk, object->members[i].key) && !is_never_walked(walk)) {
+            visit(walk, object->members[i].value);
+        }
+        walk->len = len;
+    }
+}
+
+static void visit(Walk *walk, const Json *node)
+{
+    switch (node->type) {
+    case JSON_OBJECT:
+        visit_members(walk, node);
+        break;
+    case JSON_ARRAY:
+        for (size_t i = 0; i < node->n && !walk->ended; i++) {
+            visit_item(walk, node->items[i]);
+        }
+        break;
+    case JSON_NULL:
+        emit(walk, STR_EMPTY);
+        break;
+    case JSON_BOOL:
+        emit(walk, node->boolean ? STR("true") : STR("false"));
+        break;
+    case JSON_NUMBER:
+        emit(walk, number_text(walk->arena, node));
+        break;
+    case JSON_STRING:
+        emit(walk, node->text.ptr ? node->text : STR(""));
+        break;
+    }
+}
+
+/* Length in UTF-16 units, as the limits count. */
+static size_t utf16_length(Str s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        n += (c & 0xc0) != 0x80 ? (c >= 0xf0 ? 2 : 1) : 0;
+    }
+    return n;
+}
+
+static EntityField make_field(Arena *arena, Str key, Str value)
+{
+    if (!value.ptr || utf16_length(value) > VALUE_MAX) {
+        return (EntityField){.key = key, .value = STR(ENTITY_FIELD_NULL)};
+    }
+    return (EntityField){
+        .key = key, .value = str_lower_utf8(arena, value), .original = str_dup(arena, value)};
+}
+
+typedef struct Collect {
+    EntityFields *fields;
+    Map keys;  /* lower case key -> raw key, to find those that differ in case */
+    Map pairs; /* key NUL value, to drop doubles */
+    Str twin;  /* the first key that differs only in case; "" none */
+} Collect;
+
+static bool collect_leaf(Walk *walk, Str raw_key, Str key, Str value)
+{
+    Collect *collect = walk->user;
+    const Str *known = map_get(&collect->keys, key);
+    if (!known) {
+        Str *copy = ARENA_NEW(walk->arena, Str);
+        *copy = str_dup(walk->arena, raw_key);
+        map_put(&collect->keys, key, copy);
+    } else if (!str_eq(*known, raw_key) && !str_is(value, "true")) {
+        collect->twin = key;
+        return false;
+    }
+    if (!entity_key_is_indexed(key)) {
+        return true;
+    }
+    EntityField field = make_field(walk->arena, key, value);
+    if (known) { /* only a key met before can give the same pair again */
+        Str parts[] = {key, field.value};
+        Str pair = str_join(walk->arena, parts, 2, str_of("\0", 1));
+        if (map_has(&collect->pairs, pair)) {
+            return true;
+        }
+        map_put(&collect->pairs, pair, collect);
+    } else {
+        Str parts[] = {key, field.value};
+        map_put(&collect->pairs, str_join(walk->arena, parts, 2, str_of("\0", 1)), collect);
+    }
+    VEC_PUSH(collect->fields, field);
+    return true;
+}
+
+Rc entity_fields(const Json *entity, Arena *arena, EntityFields *ret, Error *err)
+{
+    *ret = (EntityFields){.arena = arena};
+    Collect collect = {.fields = ret, .keys = map_init(arena), .pairs = map_init(arena)};
+    Walk walk = {.arena = arena, .leaf = collect_leaf, .user = &collect};
+    visit(&walk, entity);
+    if (collect.twin.len) {
+        return error_set(err, RC_INVALID,
+                         "Entity has duplicate keys that vary only in casing, '%.*s'",
+                         STR_ARG(collect.twin));
+    }
+    return RC_OK;
+}
+
+typedef struct Match {
+    Str key;
+    const Str *value;
+    bool found;
+} Match;
+
+static bool match_leaf(Walk *walk, Str raw_key, Str key, Str value)
+{
+    (void)raw_key;
+    Match *match = walk->user;
+    if (!str_eq(key, match->key)) {
+        return true;
+    }
+    if (!match->value) {
+        match->found = true;
+    } else if (value.ptr && utf16_length(value) <= VALUE_MAX) {
+        match->found = str_eq(str_lower_utf8(walk->arena, value), *match->value);
+    }
+    return !match->found;
+}
+
+/* The keys that the walk leaves out because columns or relations hold them. */
+static bool match_special(const Json *entity, Match *match, Arena *arena)
+{
+    const Json *metadata = json_get(entity, STR("metadata"));
+    Str found = STR_EMPTY;
+    if (str_is(match->key, "metadata.name")) {
+        found = json_str_at(metadata, "name");
+    } else if (str_is(match->key, "metadata.namespace")) {
+        found = entity_ref_of(entity).namespace_;
+    } else if (str_is(match->key, "metadata.uid")) {
+        found = json_str_at(metadata, "uid");
+    } else if (str_starts(match->key, STR("relations."))) {
+        const Json *relations = json_get(entity, STR("relations"));
+        for (size_t i = 0;
+             relations && relations->type == JSON_ARRAY && i < relations->n && !match->found; i++) {
+            Str type = str_lower(arena, json_str_at(relations->items[i], "type"));
+            Str target = str_lower_utf8(arena, json_str_at(relations->items[i], "targetRef"));
+            match->found = str_eq(type, str_from_index(match->key, 10)) &&
+                           (!match->value || str_eq(target, *match->value));
+        }
+        return true;
+    } else {
+        return false;
+    }
+    match->found = !match->value || str_eq(str_lower_utf8(arena, found), *match->value);
+    return true;
+}
+
+bool entity_matches(const Json *entity, Str key, const Str *value)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    Match match = {.key = key, .value = value};
+    if (!match_special(entity, &match, arena)) {
+        Walk walk = {.arena = arena, .leaf = match_leaf, .user = &match};
+        visit(&walk, entity);
+    }
+    return match.found;
+}
