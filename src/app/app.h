@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * app/app.h - the pieces of the program: commands, the list of modules, and building a Platform. */
+#ifndef APP_APP_H
+#define APP_APP_H
+
+#include "platform/api/api.h"
+#include "platform/ctx.h"
+#include "platform/module.h"
+
+/* Exit codes, documented in docs/reference/cli.md. */
+enum {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,      /* the operation was refused or failed */
+    EXIT_USAGE = 2,       /* the command line is wrong */
+    EXIT_UNREACHABLE = 3, /* no server answered */
+    EXIT_NOT_FOUND = 4,
+    EXIT_DENIED = 5 /* credentials are missing or not enough */
+};
+
+/* A command that is not derived from the contract. */
+typedef struct Command {
+    const char *name;                  /* "serve", "catalog validate" */
+    const char *usage;                 /* "fairway serve [--data DIR] …" */
+    const char *summary;               /* one line */
+    const char *help;                  /* options and examples; may be NULL */
+    int (*run)(int argc, char **argv); /* argv[0] is the first argument after the name */
+} Command;
+
+extern const Command app_commands[];
+extern const size_t app_n_commands;
+
+int serve_command(int argc, char **argv);
+int migrate_command(int argc, char **argv);
+
+/* modules.c: every module of the product. */
+extern const Module *const app_modules[];
+extern const size_t app_n_modules;
+/* The ones named in `services` (comma separated; "" = all) with what they require. Fails RC_INVALID
+ * naming the unknown. */
+MUST_CHECK Rc app_enabled_modules(Str services, const Module **ret, size_t *ret_n, Error *err);
+
+/* platform_build.c: everything a server or a command needs, in order of dependency, without
+ * starting threads of modules. */
+typedef struct App {
+    Platform platform;
+    const Module **modules;
+    Arena *arena;
+} App;
+/* settings is owned by the app afterwards. migrate: apply pending migrations (else pending ones are
+ * an error). */
+MUST_CHECK Rc app_build(Settings *settings, bool migrate, App **ret, Error *err);
+void app_free(App *app);
+
+/* Splits --config FILE… off the arguments and loads the settings; prints the error and gives NULL
+ * when they are wrong. */
+Settings *app_load_settings(int argc, char **argv);
+/* "error: …" with line, fields and the detail an operator needs, on standard error. */
+void app_print_error(const char *doing, const Error *err);
+
+/* portal.c: the page at / from the files embedded at build. */
+bool portal_serve(void *user, HttpRequest *r);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Builds the Platform: database, secrets, contract, records, events, jobs. What serve, migrate,
+ * backup and doctor share. */
+#include "base/file.h"
+#include "base/time.h"
+
+#include "app/app.h"
+#include "contract_handlers.h"
+#include "migrations.h"
+#include "net/http_client.h"
+#include "platform/events/events.h"
+#include "platform/jobs/jobs.h"
+#include "platform/metrics/metrics.h"
+#include "platform/records/records.h"
+#include "platform/secrets/secrets.h"
+#include "platform/settings/settings.h"
+
+/* The merged contract, embedded at build. */
+extern const unsigned char contract_data[];
+extern const size_t contract_len;
+
+static Rc open_database(App *app, bool migrate, Error *err)
+{
+    Platform *p = &app->platform;
+    Str url = settings_str(p->settings, "database.url");
+    Str replica = settings_str(p->settings, "database.replica_url");
+    if (url.len == 0) {
+        url = str_fmt(app->arena, "sqlite:%s/fairway.db", p->data_dir);
+    }
+    DbOptions options = {
+        .replica_url = replica.len ? str_cstr(app->arena, replica) : NULL,
+        .readers = (unsigned)settings_int(p->settings, "database.connections"),
+    };
+    TRY(db_open(str_cstr(app->arena, url), &options, &p->db, err));
+    if (migrate) {
+        size_t applied;
+        return db_migrate(p->db, fairway_migrations, fairway_n_migrations, &applied, err);
+    }
+    size_t pending;
+    TRY(db_migrations_pending(p->db, fairway_migrations, fairway_n_migrations, &pending, err));
+    if (pending) {
+        return error_set(
+            err, RC_PRECONDITION_REQUIRED,
+            "the database lacks %zu migrations; run `fairway migrate` or start the server once",
+            pending);
+    }
+    return RC_OK;
+}
+
+static Rc build(App *app, bool migrate, Error *err)
+{
+    Platform *p = &app->platform;
+    p->data_dir = str_cstr(app->arena, settings_str(p->settings, "data.dir"));
+    p->started_us = time_now_us();
+    Uuid instance = uuid_v7();
+    p->instance = str_cstr(app->arena, uuid_str(&instance));
+    TRY(file_make_dirs(p->data_dir, 0700, err));
+    size_t n_modules;
+    app->modules = ARENA_ARRAY(app->arena, const Module *, app_n_modules);
+    TRY(app_enabled_modules(settings_str(p->settings, "services"), app->modules, &n_modules, err));
+    p->modules = app->modules;
+    p->n_modules = n_modules;
+    TRY(metrics_new(&p->metrics, err));
+    TRY(open_database(app, migrate, err));
+    TRY(secrets_new(p->data_dir, settings_str(p->settings, "secret.key"), &p->secrets, err));
+    HttpClientOptions http = {.user_agent = "Fairway/" FAIRWAY_VERSION};
+    TRY(http_client_new(&http, &p->http, err));
+    TRY(contract_load(str_of((const char *)contract_data, contract_len), contract_handlers,
+                      contract_n_handlers, records_serve, &p->contract, err));
+    TRY(records_new(p->contract, p->modules, p->n_modules, &p->records, err));
+    TRY(events_new(p, &p->events, err));
+    return jobs_new(p, &p->jobs, err);
+}
+
+Rc app_build(Settings *settings, bool migrate, App **ret, Error *err)
+{
+    Arena *arena = arena_new(0);
+    App *app = ARENA_NEW(arena, App);
+    app->arena = arena;
+    app->platform.settings = settings;
+    Rc rc = build(app, migrate, err);
+    if (rc != RC_OK) {
+        app_free(app);
+        return rc;
+    }
+    *ret = app;
+    return RC_OK;
+}
+
+void app_free(App *app)
+{
+    if (!app) {
+        return;
+    }
+    Platform *p = &app->platform;
+    jobs_free(p->jobs);
+    events_free(p->events);
+    records_free(p->records);
+    contract_free(p->contract);
+    http_client_free(p->http);
+    secrets_free(p->secrets);
+    db_close(p->db);
+    metrics_free(p->metrics);
+    settings_free(p->settings);
+    arena_free(app->arena);
+}

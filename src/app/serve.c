@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fairway serve: builds the platform, starts the modules, serves until SIGTERM or SIGINT; SIGHUP
+ * reads the settings anew. */
+#include "base/log.h"
+#include "base/time.h"
+
+#include "app/app.h"
+#include "net/http_client.h"
+#include "platform/events/events.h"
+#include "platform/jobs/jobs.h"
+#include "platform/settings/settings.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define STOP_GRACE_US (10 * US_PER_SECOND)
+
+static bool is_loopback(Str host)
+{
+    return str_is(host, "localhost") || str_is(host, "::1") || str_starts(host, STR("127."));
+}
+
+/* Refuses everyone: what answers while no sign-in is configured and --auth open was not given. */
+static Rc refuse_all(Ctx *cx, const Call *call)
+{
+    (void)call;
+    return fail(cx, RC_UNAUTH,
+                "this server asks for credentials, and none were given; on your own machine start "
+                "it with --auth open");
+}
+
+static Rc authentication(Settings *settings, ApiOptions *options, Error *err)
+{
+    Str host = settings_str(settings, "server.host");
+    if (!str_is(settings_str(settings, "auth.mode"), "open")) {
+        options->authenticate = refuse_all;
+        return RC_OK;
+    }
+    if (!is_loopback(host)) {
+        return error_set(err, RC_DENIED,
+                         "--auth open answers anyone, so it is refused on %.*s: bind to loopback "
+                         "(--host 127.0.0.1)",
+                         STR_ARG(host));
+    }
+    return RC_OK;
+}
+
+/* As many connections as the system lets us have. */
+static void raise_open_files(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        IGNORE(setrlimit(RLIMIT_NOFILE, &limit)); /* then with fewer connections */
+    }
+}
+
+static void block_signals(sigset_t *set)
+{
+    IGNORE(sigemptyset(set) | sigaddset(set, SIGTERM) | sigaddset(set, SIGINT) |
+           sigaddset(set, SIGHUP));                /* cannot fail */
+    IGNORE(pthread_sigmask(SIG_BLOCK, set, NULL)); /* cannot fail with these arguments */
+    IGNORE(signal(SIGPIPE, SIG_IGN) == SIG_ERR);   /* cannot fail */
+}
+
+static void wait_for_end(Settings *settings, const sigset_t *set)
+{
+    for (;;) {
+        int signal_number;
+        if (sigwait(set, &signal_number) != 0) {
+            continue;
+        }
+        if (signal_number != SIGHUP) {
+            log_info("server.stopping", F_I64("signal", signal_number));
+            return;
+        }
+        Error err = {0};
+        if (settings_reload(settings, &err) == RC_OK) {
+            log_info("settings.reloaded", F_BOOL("ok", true));
+        } else {
+            log_error("settings.reload_failed", F_CSTR("error", err.message));
+        }
+    }
+}
+
+static Rc start_modules(Platform *p, size_t *ret_started, Error *err)
+{
+    for (size_t i = 0; i < p->n_modules; i++) {
+        if (p->modules[i]->start) {
+            Ctx *cx = ctx_new_system(p, p->modules[i]->name);
+            Rc rc = p->modules[i]->start(cx);
+            ctx_end(cx);
+            if (rc != RC_OK) {
+                *err = cx->error;
+                error_prefix(err, "module %s", p->modules[i]->name);
+                ctx_free(cx);
+                return rc;
+            }
+            ctx_free(cx);
+        }
+        *ret_started = i + 1;
+    }
+    return RC_OK;
+}
+
+static void stop_modules(Platform *p, size_t started)
+{
+    while (started-- > 0) {
+        if (p->modules[started]->stop) {
+            p->modules[started]->stop(p);
+        }
+    }
+}
+
+static Rc listen_on(App *app, Api *api, Error *err)
+{
+    Settings *settings = app->platform.settings;
+    HttpServerOptions options = {
+        .host = settings_str(settings, "server.host"),
+        .port = (uint16_t)settings_int(settings, "server.port"),
+        .io_threads = (unsigned)settings_int(settings, "http.io_threads"),
+        .workers = (unsigned)settings_int(settings, "http.workers"),
+    };
+    TRY(http_server_start(&options, api_http_app(api), &app->platform.server, err));
+    bool is_ipv6 = str_find_char(options.host, ':') != SIZE_MAX;
+    app->platform.base_url =
+        str_fmt(app->arena, "http://%s%.*s%s:%u", is_ipv6 ? "[" : "", STR_ARG(options.host),
+                is_ipv6 ? "]" : "", http_server_port(app->platform.server));
+    return RC_OK;
+}
+
+/* Between building and freeing: everything that has threads. */
+static Rc run(App *app, const sigset_t *signals, Error *err)
+{
+    Platform *p = &app->platform;
+    ApiOptions options = {.static_files = portal_serve};
+    Api *api = NULL;
+    size_t started = 0;
+    TRY(authentication(p->settings, &options, err));
+    TRY(api_new(p, &options, &api, err));
+    Rc rc = listen_on(app, api, err);
+    if (rc == RC_OK) {
+        rc = start_modules(p, &started, err);
+    }
+    if (rc == RC_OK) {
+        rc = events_start(p->events, err);
+    }
+    if (rc == RC_OK) {
+        rc = jobs_start(p->jobs, err);
+    }
+    if (rc == RC_OK) {
+        log_info("server.ready", F_STR("url", p->base_url), F_CSTR("version", FAIRWAY_VERSION),
+                 F_I64("start_ms", (time_now_us() - p->started_us) / US_PER_MS));
+        printf("Fairway is ready at %.*s\n", STR_ARG(p->base_url));
+        IGNORE(fflush(stdout)); /* nobody may be reading */
+        wait_for_end(p->settings, signals);
+    }
+    if (p->server) {
+        http_server_stop(p->server, STOP_GRACE_US);
+    }
+    jobs_stop(p->jobs);
+    events_stop(p->events);
+    stop_modules(p, started);
+    http_server_free(p->server);
+    api_free(api);
+    return rc;
+}
+
+int serve_command(int argc, char **argv)
+{
+    sigset_t signals;
+    block_signals(&signals);
+    raise_open_files();
+    Settings *settings = app_load_settings(argc, argv);
+    if (!settings) {
+        return EXIT_USAGE;
+    }
+    Error err = {0};
+    App *app;
+    if (app_build(settings, true, &app, &err) != RC_OK) {
+        app_print_error("starting", &err);
+        return EXIT_FAILED;
+    }
+    Rc rc = run(app, &signals, &err);
+    app_free(app);
+    if (rc != RC_OK) {
+        app_print_error("starting", &err);
+        return rc == RC_DENIED ? EXIT_USAGE : EXIT_FAILED;
+    }
+    return EXIT_OK;
+}
