@@ -16,9 +16,8 @@ static void cell(Tool *t, Buf *out, Str text)
 static Str ref_name(const Json *schema)
 {
     Str ref = json_str_at(schema, "$ref");
-    return str_from_index(ref, str_rfind_char(ref, '/') == SIZE_MAX
-                                   ? ref.len
-                                   : str_rfind_char(ref, '/') + 1);
+    return str_from_index(ref, str_rfind_char(ref, '/') == SIZE_MAX ? ref.len
+                                                                    : str_rfind_char(ref, '/') + 1);
 }
 
 static void schema_type(Tool *t, Buf *out, const Json *schema)
@@ -31,8 +30,9 @@ static void schema_type(Tool *t, Buf *out, const Json *schema)
         buf_fmt(out, "[%.*s](#%.*s)", STR_ARG(name), STR_ARG(anchor));
     } else if (values && values->n <= 8) {
         for (uint32_t i = 0; i < values->n; i++) {
-            Str value = values->items[i]->type == JSON_STRING ? values->items[i]->text
-                                                              : json_to_str(t->arena, values->items[i]);
+            Str value = values->items[i]->type == JSON_STRING
+                            ? values->items[i]->text
+                            : json_to_str(t->arena, values->items[i]);
             buf_fmt(out, "%s`%.*s`", i ? ", " : "", STR_ARG(value));
         }
     } else if (str_is(json_str(type), "array")) {
@@ -174,9 +174,10 @@ void contract_reference(Tool *t, const char *path)
     const Json *tags = json_get_c(t->doc, "tags");
     const Json *schemas = json_path(t->doc, "components", "schemas", NULL);
 
-    buf_lit(&out, "# API reference\n\n<!-- Generated from api/*.yaml by fairway-contract; do not "
-                  "edit. -->\n\nWhat holds for all operations (errors, lists, conditional requests, "
-                  "versions) is in [The API contract](../contract.md).\n");
+    buf_lit(&out,
+            "# API reference\n\n<!-- Generated from api/*.yaml by fairway-contract; do not "
+            "edit. -->\n\nWhat holds for all operations (errors, lists, conditional requests, "
+            "versions) is in [The API contract](../contract.md).\n");
     for (uint32_t i = 0; i < tags->n; i++) {
         Str tag = json_str_at(tags->items[i], "name");
         buf_fmt(&out, "\n## %.*s\n\n%.*s\n", STR_ARG(tag),

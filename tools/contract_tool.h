@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tools/contract_tool.h - what the parts of fairway-contract share.
  *
- *   contract.c            the command line, reading and merging the files of api/, the order of the steps
- *   contract_records.c    schemas and operations of x-record and x-records
- *   contract_finish.c     what every operation gets: module, tag, security, standard responses
- *   contract_check.c      what must be true of the result, examples included
- *   contract_emit.c       contract.json, openapi.json, contract_handlers.h and .c
- *   contract_reference.c  docs/reference/api.md
+ *   contract.c            the command line, reading and merging the files of api/, the order of the
+ * steps contract_records.c    schemas and operations of x-record and x-records contract_finish.c
+ * what every operation gets: module, tag, security, standard responses contract_check.c      what
+ * must be true of the result, examples included contract_emit.c       contract.json, openapi.json,
+ * contract_handlers.h and .c contract_reference.c  docs/reference/api.md
  *
  * Every node of the tree knows its place: the line, and in the upper half of `column` the file (its
  * number from 1). Generated nodes carry the place of what they were made from. */
@@ -15,6 +14,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+
 #include "data/json.h"
 
 typedef VEC(const char *) PathVec;
@@ -22,9 +22,9 @@ typedef VEC(const char *) PathVec;
 typedef struct Tool {
     Arena *arena;
     PathVec files;
-    Json *doc;     /* the merged document */
-    Map handlers;  /* operationId -> operation, of those that need a handler */
-    int n_errors;  /* reported so far */
+    Json *doc;    /* the merged document */
+    Map handlers; /* operationId -> operation, of those that need a handler */
+    int n_errors; /* reported so far */
 } Tool;
 
 /* What a file says at its top, for the operations in it. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * platform/contract/contract.h - the API contract at run time.
  *
- * api/*.yaml (OpenAPI 3.1 with the x- vocabulary of docs/contract.md) is merged and expanded at build
- * by tools/contract.c into one JSON document, which is embedded, published at /api/openapi.json and
- * loaded here once at start: routes, parameters, schemas, permissions, records. Immutable after
- * contract_load; all threads may read it. Schemas are compiled on first use. */
+ * The files of api/ (OpenAPI 3.1 with the x- vocabulary of docs/contract.md) are merged and
+ * expanded at build by tools/contract.c into one JSON document, which is embedded, published at
+ * /api/openapi.json and loaded here once at start: routes, parameters, schemas, permissions,
+ * records. Immutable after contract_load; all threads may read it. Schemas are compiled on first
+ * use. */
 #ifndef PLATFORM_CONTRACT_H
 #define PLATFORM_CONTRACT_H
 
@@ -22,64 +23,82 @@ typedef enum OperationRun { RUN_WORKER, RUN_INLINE, RUN_STREAM } OperationRun;
 typedef enum ErrorForm { ERRORS_PROBLEM, ERRORS_BACKSTAGE } ErrorForm;
 typedef enum ParamIn { PARAM_IN_PATH, PARAM_IN_QUERY, PARAM_IN_HEADER } ParamIn;
 typedef enum RecordVerb {
-    VERB_NONE, VERB_LIST, VERB_CREATE, VERB_GET, VERB_REPLACE, VERB_PATCH, VERB_DELETE, VERB_RESTORE, VERB_HISTORY
+    VERB_NONE,
+    VERB_LIST,
+    VERB_CREATE,
+    VERB_GET,
+    VERB_REPLACE,
+    VERB_PATCH,
+    VERB_DELETE,
+    VERB_RESTORE,
+    VERB_HISTORY
 } RecordVerb;
 
 typedef struct OperationParam {
     Str name;
     ParamIn in;
     bool required, repeated; /* repeated: schema type array; each occurrence is an item */
-    bool csv;                /* repeated with explode: false: one occurrence, items separated by commas */
-    bool filter;             /* x-filter: also given as name[op]=x; the records engine reads those */
-    bool allow_empty;        /* allowEmptyValue */
-    bool plain;              /* any string will do: nothing to validate */
-    Str type;                /* of the value or of its items: string integer number boolean */
-    const Json *schema;      /* resolved */
+    bool csv;         /* repeated with explode: false: one occurrence, items separated by commas */
+    bool filter;      /* x-filter: also given as name[op]=x; the records engine reads those */
+    bool allow_empty; /* allowEmptyValue */
+    bool plain;       /* any string will do: nothing to validate */
+    Str type;         /* of the value or of its items: string integer number boolean */
+    const Json *schema; /* resolved */
     Str description;
 } OperationParam;
 
 typedef struct Operation {
-    Str id;       /* "services.health" */
-    Str module;   /* x-module of its file */
+    const Contract *contract;
+    Str id;     /* "services.health" */
+    Str module; /* x-module of its file */
     HttpMethod method;
-    Str path;     /* "/api/services/{id}/health" */
-    Str mount;    /* "/api/catalog" for Backstage forms: what their error url is relative to; else "" */
+    Str path;  /* "/api/services/{id}/health" */
+    Str mount; /* "/api/catalog" for Backstage forms: what their error url is relative to; else ""
+                */
     Str summary, description, tag;
     OperationRun run;
     ErrorForm errors;
-    bool strict_query;     /* unknown query parameters are refused */
-    bool public_;          /* x-public: answers without credentials (health, openapi) */
-    bool idempotent_key;   /* honours Idempotency-Key */
+    bool strict_query;   /* unknown query parameters are refused */
+    bool public_;        /* x-public: answers without credentials (health, openapi) */
+    bool idempotent_key; /* honours Idempotency-Key */
     bool deprecated;
-    Str sunset;            /* x-sunset: RFC 3339 date-time after which it may go; "" */
-    Str action, on;        /* x-permission; e.g. "read" on "Service" */
-    size_t max_body;       /* bytes; 0: takes no body */
+    Str sunset;      /* x-sunset: RFC 3339 date-time after which it may go; "" */
+    Str action, on;  /* x-permission; e.g. "read" on "Service" */
+    size_t max_body; /* bytes; 0: takes no body */
     bool body_required;
-    const Json *body_schema;            /* resolved; NULL when it takes none or not JSON */
-    OperationParam *params;             /* those of the path first, in the order of the path */
+    const Json *body_schema; /* resolved; NULL when it takes none or not JSON */
+    OperationParam *params;  /* those of the path first, in the order of the path */
     size_t n_params;
-    Str record_name;                    /* x-records operations: the schema's name; else "" */
+    Str record_name; /* x-records operations: the schema's name; else "" */
     RecordVerb verb;
-    const RecordType *record;           /* set by contract_bind_record; NULL before and for other operations */
-    OperationFn fn;                     /* never NULL after load */
-    const Json *json;                   /* the operation object of the document */
-    size_t index;                       /* 0.. in contract order; for metrics arrays */
+    const RecordType
+        *record;      /* set by contract_bind_record; NULL before and for other operations */
+    OperationFn fn;   /* never NULL after load */
+    const Json *json; /* the operation object of the document */
+    size_t index;     /* 0.. in contract order; for metrics arrays */
 } Operation;
 
-/* text: the merged document; handlers: the generated table (gen/contract_handlers.h). record_fn serves x-records.
- * Fails with RC_INVALID naming the place in the contract. */
+/* text: the merged document; handlers: the generated table (gen/contract_handlers.h). record_fn
+ * serves x-records. Fails with RC_INVALID naming the place in the contract. */
 typedef struct OperationHandler {
     const char *id;
     OperationFn fn;
 } OperationHandler;
-MUST_CHECK Rc contract_load(Str text, const OperationHandler *handlers, size_t n_handlers, OperationFn record_fn,
-                            Contract **ret, Error *err);
+MUST_CHECK Rc contract_load(Str text,
+                            const OperationHandler *handlers,
+                            size_t n_handlers,
+                            OperationFn record_fn,
+                            Contract **ret,
+                            Error *err);
 void contract_free(Contract *contract);
 
-/* records_new gives each record's type to the operations that serve it, before requests are served. False: no operation does. */
+/* records_new gives each record's type to the operations that serve it, before requests are served.
+ * False: no operation does. */
 bool contract_bind_record(Contract *contract, Str record_name, const RecordType *type);
 
-Str contract_text(const Contract *contract);        /* the published document (without x- vocabulary that is internal) */
+Str contract_text(Contract *contract); /* the published document (without x- vocabulary that is
+                                          internal); made on first use */
+Str contract_version(const Contract *contract); /* info.version: the API version, "2026-11-20" */
 const Json *contract_json(const Contract *contract);
 const Operation *contract_operations(const Contract *contract, size_t *ret_n);
 const Operation *contract_operation(const Contract *contract, Str id); /* NULL when unknown */
@@ -88,15 +107,28 @@ const JsonSchema *contract_schema(Contract *contract, Str name);
 const Json *contract_schema_json(const Contract *contract, Str name);
 /* A schema object inside the document, compiled on first use. Thread-safe. */
 const JsonSchema *contract_compile(Contract *contract, const Json *schema);
-/* The response schema of an operation for a status, or NULL. */
-const Json *contract_response_schema(const Operation *op, int status, Str *ret_content_type);
+/* The response schema (resolved) of an operation for a status, or NULL. ret_content_type is "" when
+ * the answer has no body, and both are unset when the status is not in the contract: then false. */
+bool contract_response(const Operation *op,
+                       int status,
+                       Str *ret_content_type,
+                       const Json **ret_schema);
+/* Does the operation take a body of this media type ("application/json", without parameters)? */
+bool contract_takes(const Operation *op, Str media_type);
 
 enum { CALL_PATH_MAX = 8 };
 
-/* Matches method and raw path. Path values are percent-decoded into the arena. RC_NOT_FOUND: no such path;
- * RC_METHOD: the path exists with other methods (allow is filled with them, comma separated). */
-MUST_CHECK Rc contract_match(const Contract *contract, HttpMethod method, Str path, Arena *arena, const Operation **ret,
-                             HttpPair ret_path[CALL_PATH_MAX], size_t *ret_n_path, Str *ret_allow);
+/* Matches method and raw path. Path values are percent-decoded into the arena. RC_NOT_FOUND: no
+ * such path; RC_METHOD: the path exists with other methods (allow is filled with them, comma
+ * separated). */
+MUST_CHECK Rc contract_match(const Contract *contract,
+                             HttpMethod method,
+                             Str path,
+                             Arena *arena,
+                             const Operation **ret,
+                             HttpPair ret_path[CALL_PATH_MAX],
+                             size_t *ret_n_path,
+                             Str *ret_allow);
 
 /* ---- one call: the request as the operation sees it, and the reply it builds. */
 struct Call {
@@ -108,28 +140,29 @@ struct Call {
     size_t n_query;
     const HttpPair *headers; /* of a call inside the process (http is NULL) */
     size_t n_headers;
-    Json *body;            /* parsed and validated; NULL when none */
+    Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
     struct {
-        int status;        /* 0: 200, or 204 without a body */
-        Str content_type;  /* "": application/json */
-        Str body;          /* in cx->arena */
+        int status;       /* 0: 200, or 204 without a body */
+        Str content_type; /* "": application/json */
+        Str body;         /* in cx->arena */
         HttpPair headers[12];
         size_t n_headers;
-        bool sent;         /* the handler answered by http_respond_* itself (streams, files) */
+        bool sent; /* the handler answered by http_respond_* itself (streams, files) */
     } reply;
 };
 
-Str call_path(const Call *call, const char *name);        /* ASSERTs that the operation has it */
+Str call_path(const Call *call, const char *name); /* ASSERTs that the operation has it */
 bool call_has_query(const Call *call, const char *name);
-Str call_query(const Call *call, const char *name);       /* first value; "" when absent */
-int64_t call_query_i64(const Call *call, const char *name, int64_t otherwise); /* validated before */
+Str call_query(const Call *call, const char *name); /* first value; "" when absent */
+int64_t
+call_query_i64(const Call *call, const char *name, int64_t otherwise); /* validated before */
 bool call_query_bool(const Call *call, const char *name, bool otherwise);
 /* All values of a repeated parameter, in order. */
 const Str *call_query_all(Ctx *cx, const Call *call, const char *name, size_t *ret_n);
 Str call_header(const Call *call, const char *name);
 
-void reply_json(Call *call, int status, Str text);              /* text in cx->arena or static */
+void reply_json(Call *call, int status, Str text); /* text in cx->arena or static */
 void reply_json_tree(Ctx *cx, Call *call, int status, const Json *v);
 void reply_text(Call *call, int status, const char *content_type, Str text);
 void reply_empty(Call *call, int status);

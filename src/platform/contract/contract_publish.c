@@ -3,8 +3,8 @@
 
 static bool is_internal(Str key)
 {
-    static const char *const keys[] = {"x-run",      "x-strict-query", "x-mount",
-                                       "x-errors",   "x-max-body",     "x-module"};
+    static const char *const keys[] = {"x-run",    "x-strict-query", "x-mount",
+                                       "x-errors", "x-max-body",     "x-module"};
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         if (str_is(key, keys[i])) {
             return true;
