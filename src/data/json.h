@@ -36,7 +36,7 @@ struct Json {
 
 typedef struct JsonLimits {
     size_t max_bytes; /* of the text */
-    size_t max_depth; /* of nesting; a scalar is depth 0 */
+    size_t max_depth; /* of nesting; a scalar is depth 0; at most 1000 counts */
     size_t max_nodes;
     bool allow_nul;   /* accept \u0000 inside strings */
 } JsonLimits;
@@ -44,7 +44,8 @@ typedef struct JsonLimits {
 /* 16 MiB, depth 64, 1,000,000 nodes, no NUL. */
 extern const JsonLimits json_default_limits;
 
-/* limits NULL = default. Fails: RC_MALFORMED (with line and column), RC_LIMIT. */
+/* limits NULL = default. *ret is written on success only. Fails: RC_MALFORMED (with line and
+ * column, which counts characters), RC_LIMIT. */
 MUST_CHECK Rc json_parse(Arena *arena, Str text, const JsonLimits *limits, Json **ret, Error *err);
 
 /* Reading. All accept a NULL node and answer as if absent. */
@@ -60,7 +61,7 @@ Str json_str(const Json *v);                /* "" unless a string */
 Str json_str_at(const Json *object, const char *key);
 bool json_bool(const Json *v, bool otherwise);
 bool json_to_i64(const Json *v, int64_t *ret);    /* exact integers only: 3 and 3.0 and 3e0, not 3.5 */
-bool json_to_double(const Json *v, double *ret);
+bool json_to_double(const Json *v, double *ret); /* false also when it is too large for one */
 bool json_is_integer(const Json *v); /* a number with zero fractional part, of any size */
 /* JSON Schema equality: numbers by value (1 == 1.0), objects without order. */
 bool json_equal(const Json *a, const Json *b);
