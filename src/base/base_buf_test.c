@@ -208,6 +208,8 @@ static void decoders_refuse_what_is_malformed(void **state)
         {buf_unbase64, STR_INIT("+//+"),      true,  STR_INIT("\xFB\xFF\xFE")},
         {buf_unbase64, STR_INIT("-__-"),      true,  STR_INIT("\xFB\xFF\xFE")},
         {buf_unbase64, STR_INIT("Z"),         false, {NULL, 0}               },
+        {buf_unbase64, STR_INIT("A"),         false, {NULL, 0}               },
+        {buf_unbase64, STR_INIT("Zm9vA"),     false, {NULL, 0}               },
         {buf_unbase64, STR_INIT("Zg="),       false, {NULL, 0}               },
         {buf_unbase64, STR_INIT("Zg==="),     false, {NULL, 0}               },
         {buf_unbase64, STR_INIT("===="),      false, {NULL, 0}               },

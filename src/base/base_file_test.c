@@ -169,7 +169,9 @@ static void file_make_dirs_makes_all(void **state)
 static void file_remove_tree_follows_no_link(void **state)
 {
     Room *room = *state;
-    static const char *const refused[] = {"", "/", "//", ".", "..", "./", "a/..", "a/."};
+    /* Only paths inside the room: were the guard broken, "/" or ".." would be removed in earnest.
+     */
+    static const char *const refused[] = {"tree/..", "tree/.", "tree/./", "tree/../"};
 
     put_file(room, "outside/keep", STR("x"));
     put_file(room, "tree/a/b/c", STR("x"));
@@ -177,6 +179,11 @@ static void file_remove_tree_follows_no_link(void **state)
     assert_int_equal(symlink(in_room(room, "outside"), in_room(room, "tree/link")), 0);
     assert_int_equal(symlink("nowhere", in_room(room, "tree/dangling")), 0);
     assert_int_equal(symlink(in_room(room, "outside"), in_room(room, "link")), 0);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        assert_int_equal(file_remove_tree(in_room(room, refused[i]), &room->err), RC_INVALID);
+        assert_true(file_exists(in_room(room, "tree/a/b/c")));
+    }
+    assert_int_equal(file_remove_tree("", &room->err), RC_INVALID);
     assert_int_equal(file_remove_tree(in_room(room, "tree"), &room->err), RC_OK);
     assert_false(file_exists(in_room(room, "tree")));
     assert_int_equal(file_remove_tree(in_room(room, "link"), &room->err), RC_OK);
@@ -186,9 +193,6 @@ static void file_remove_tree_follows_no_link(void **state)
     assert_int_equal(file_remove_tree(in_room(room, "outside/keep/x"), &room->err), RC_OK);
     assert_int_equal(file_remove_tree(in_room(room, "outside/keep"), &room->err), RC_OK);
     assert_false(file_exists(in_room(room, "outside/keep")));
-    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-        assert_int_equal(file_remove_tree(refused[i], &room->err), RC_INVALID);
-    }
 }
 
 static void file_remove_tree_has_a_depth(void **state)

@@ -196,6 +196,22 @@ static void log_writes_one_escaped_line(void **state)
     }
 }
 
+static void log_survives_a_closed_standard_error(void **state)
+{
+    int saved = dup(STDERR_FILENO);
+    (void)state;
+
+    assert_true(saved >= 0);
+    log_configure(LOG_INFO, LOG_JSON);
+    close(STDERR_FILENO);
+    errno = 42;
+    log_info("nobody.listens", F_I64("n", 1));
+    int kept = errno;
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    assert_int_equal(kept, 42);
+}
+
 static void log_levels_filter(void **state)
 {
     static Capture capture;
@@ -463,6 +479,7 @@ int base_test_process(void)
         cmocka_unit_test(long_errors_are_cut_between_characters),
         cmocka_unit_test(fields_beyond_the_most_are_left_out),
         cmocka_unit_test(log_writes_one_escaped_line),
+        cmocka_unit_test(log_survives_a_closed_standard_error),
         cmocka_unit_test(log_levels_filter),
         cmocka_unit_test(log_lines_are_bounded),
         cmocka_unit_test(log_lines_of_threads_do_not_mix),
