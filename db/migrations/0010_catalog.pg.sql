@@ -166,3 +166,23 @@ CREATE TABLE catalog_kinds (
     created_by TEXT,
     updated_by TEXT
 );
+
+-- One row: the version rises with every change of the catalog (caches compare it), next_n hands out entities.n. Its lock
+-- makes one apply run at a time on PostgreSQL, as SQLite's writer does anyway.
+CREATE TABLE catalog_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version BIGINT NOT NULL,
+    next_n BIGINT NOT NULL
+);
+INSERT INTO catalog_state (id, version, next_n) VALUES (1, 1, 1);
+
+-- Substring search needs pg_trgm; without the right to create it, searches scan.
+DO $$
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    EXECUTE 'CREATE INDEX entities_text ON entities USING gin
+        (lower(name || '' '' || coalesce(title, ) ||   || coalesce(description, )) gin_trgm_ops)';
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE 'pg_trgm is not available: %', SQLERRM;
+END
+$$;

@@ -166,3 +166,18 @@ CREATE TABLE catalog_kinds (
     created_by TEXT,
     updated_by TEXT
 );
+
+-- One row: the version rises with every change of the catalog (caches compare it), next_n hands out entities.n. Its lock
+-- makes one apply run at a time on PostgreSQL, as SQLite's writer does anyway.
+CREATE TABLE catalog_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version BIGINT NOT NULL,
+    next_n BIGINT NOT NULL
+);
+INSERT INTO catalog_state (id, version, next_n) VALUES (1, 1, 1);
+
+-- Substring search: the trigrams of name, title and description say which entities may match; the columns have the last
+-- word (detail=none keeps no positions).
+CREATE VIRTUAL TABLE entity_text USING fts5(
+    name, title, description, content='entities', content_rowid='n', tokenize='trigram', detail=none, columnsize=0
+);

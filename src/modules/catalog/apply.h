@@ -3,9 +3,10 @@
  * transaction.
  *
  * Given what sources now say, apply writes only what differs (input_hash), keeps history,
- * restitches relations of everything touched, set-based, and emits
+ * restitches the relations of everything touched, set-based, and emits
  * catalog.entity.created/updated/deleted events. All of it in cx's write transaction: the catalog
- * goes from one consistent state to the next. */
+ * goes from one consistent state to the next. The number of statements does not depend on the size
+ * of the batch. */
 #ifndef CATALOG_APPLY_H
 #define CATALOG_APPLY_H
 
@@ -13,32 +14,58 @@
 #include "modules/catalog/kinds.h"
 #include "platform/ctx.h"
 
+/* An entity ready to be written, without the tree it came from: bulk reads keep thousands of these.
+ */
+typedef struct PreparedEntity {
+    Str ref;                    /* lower case */
+    Str kind, namespace_, name; /* lower case */
+    Str title, description, type, lifecycle, owner_ref, system_ref,
+        repository_url; /* "" when absent */
+    Str head;           /* '{"apiVersion":…,"kind":…,"metadata":{' */
+    Str rest;           /* metadata's members and spec: '"namespace":…},"spec":{…}' */
+    Str input_hash;     /* of head, rest and location */
+    EntityFields fields;
+    EntityRelations relations;
+} PreparedEntity;
+
+/* entity: substituted, validated, annotated. Everything in *ret lives in `arena`; scratch may be
+ * reset afterwards. Fails RC_INVALID (bad refs, keys that differ only in case) with line and
+ * column. */
+MUST_CHECK Rc entity_prepare(const Kinds *kinds,
+                             const Json *entity,
+                             Str location,
+                             Arena *arena,
+                             Arena *scratch,
+                             PreparedEntity *ret,
+                             Error *err);
+
 typedef struct ApplyEntity {
-    const Json
-        *entity; /* substituted, validated, with location annotations, without uid and etag */
-    Str input_hash;
+    PreparedEntity prepared;
     Str source_id;
     int64_t document_n; /* 0: written by API */
-    Str location;
-    Str parent_ref; /* "" for a generated root Location */
+    Str location; /* managed-by-location; an entity belongs to the first location that claims it */
+    Str parent_ref;     /* the Location that emits it; "" for a generated root Location */
+    bool take_over;     /* the location that had it says so no longer */
+    bool conflicted;    /* out: another location keeps it */
+    Str owner_location; /* out, when conflicted: whose it is */
 } ApplyEntity;
 
 typedef struct ApplyBatch {
-    const ApplyEntity *upserts;
+    ApplyEntity *upserts;
     size_t n_upserts;
     const Str *remove_refs; /* entities to delete */
     size_t n_remove_refs;
-    const Str
-        *orphan_refs; /* entities that lost their last parent and are kept: flag and annotation */
-    size_t n_orphan_refs;
 } ApplyBatch;
 
 typedef struct ApplyResult {
     size_t created, updated, unchanged, removed, conflicts;
 } ApplyResult;
 
-/* An entity owned by another source is left alone, counted in conflicts and reported as a problem
- * of the newcomer's source (two sources claiming one entity: the first one keeps it). */
+/* Of two claims in one batch the first wins. Fails RC_BUSY, RC_LIMIT … as the store does; nothing
+ * is left half done. */
 MUST_CHECK Rc catalog_apply(Ctx *cx, const Kinds *kinds, const ApplyBatch *batch, ApplyResult *ret);
+
+/* The catalog's version: rises with every apply that changed something. */
+MUST_CHECK Rc catalog_version(Ctx *cx, int64_t *ret);
 
 #endif
