@@ -66,13 +66,13 @@ typedef struct Run {
     int64_t start_us, deadline_us;
 } Run;
 
+typedef enum Step { STEP_GROUP, STEP_FOLDER, STEP_FILES, STEP_LIMITS, STEP_EXEC } Step;
+
 /* What went wrong in the child before exec. */
 typedef struct Report {
-    int step; /* index into steps */
+    Step step;
     int error;
 } Report;
-
-typedef enum Step { STEP_GROUP, STEP_FOLDER, STEP_FILES, STEP_LIMITS, STEP_EXEC } Step;
 
 static const char *const steps[] = {
     [STEP_GROUP] = "its process group cannot be made",
@@ -271,13 +271,11 @@ static Rc prepare(Run *run, Error *err)
 
 static Rc report_failure(const Run *run, const Report *report, Error *err)
 {
-    Step step = (Step)report->step;
-
-    if (step == STEP_EXEC && report->error == ENOENT) {
+    if (report->step == STEP_EXEC && report->error == ENOENT) {
         return error_set(err, RC_NOT_FOUND, "the program %s is not installed", run->name);
     }
     IGNORE(error_set(err, RC_INTERNAL, "%s cannot be started: %s", run->name,
-                     steps[step])); /* returned below */
+                     steps[report->step])); /* returned below */
     error_detail(err, "errno %d", report->error);
     return RC_INTERNAL;
 }
