@@ -12,8 +12,10 @@
  *
  * Refused before `accept`, with 400 and close: Content-Length with Transfer-Encoding, several
  * Content-Length or Host fields, a transfer coding other than chunked, field names outside token,
- * control bytes in values, a missing Host in HTTP/1.1. 431 for a head over 16 KiB. A head not complete
- * within 10 s, or a body slower than a floor rate, is cut off. Queue full: 503 with Retry-After. */
+ * control bytes in values, folded lines, a missing Host in HTTP/1.1. 431 for a head over 16 KiB or of more
+ * than 100 fields. A head not complete within 10 s, or a body slower than a floor rate, is cut off. Queue
+ * full: 503 with Retry-After. What libmicrohttpd cannot read at all (a line without a colon, a length that
+ * is no number) it answers in its own words, without `refuse`. See docs/internals/net-http-server.md. */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
@@ -45,7 +47,9 @@ typedef struct HttpApp {
      * Must respond. err is never NULL. */
     void (*refuse)(void *user, HttpRequest *r, const Error *err);
     /* After the response has been handed over completely or the client has gone (aborted); for logs and
-     * metrics. On the I/O thread. May be NULL. */
+     * metrics. On the I/O thread. May be NULL. bytes_sent counts the body, 0 when aborted (streams: what was
+     * handed over until then). Not called for a client that left before its request was answered, unless a
+     * worker had it. */
     void (*done)(void *user, const HttpRequest *r, int status, size_t bytes_sent, int64_t duration_us, bool aborted);
 } HttpApp;
 
@@ -56,19 +60,21 @@ typedef struct HttpServerOptions {
     unsigned workers;          /* 0 = 4 x cores, at least 8, at most 16 */
     size_t queue_max;          /* waiting requests; 0 = 1024 */
     unsigned max_connections;  /* 0 = from RLIMIT_NOFILE */
-    unsigned max_per_address;  /* 0 = unlimited */
+    unsigned max_per_address;  /* connections of one client address; 0 = unlimited */
     int idle_timeout_s;        /* keep-alive; 0 = 60 */
     int head_timeout_s;        /* 0 = 10 */
-    size_t min_body_rate;      /* bytes per second over 10 s windows; 0 = 256 */
+    size_t min_body_rate;      /* bytes per second, over windows of head_timeout_s; 0 = 256 */
     const char *tls_cert_pem, *tls_key_pem; /* both or none; TLS 1.2 and 1.3 */
 } HttpServerOptions;
 
-/* Binds, listens and starts threads. app is borrowed until http_server_free. */
+/* Binds, listens and starts threads. app->user is borrowed until http_server_free.
+ * Fails: RC_INVALID (options, address in use, TLS), RC_INTERNAL. */
 MUST_CHECK Rc http_server_start(const HttpServerOptions *options, const HttpApp *app, HttpServer **ret, Error *err);
 uint16_t http_server_port(const HttpServer *server);
 /* Graceful: stops accepting, closes idle connections, ends open streams, lets running requests finish for at most
  * grace_us, then cuts off. Blocks until all threads have ended. */
 void http_server_stop(HttpServer *server, int64_t grace_us);
+/* Stops at once if it still runs. All streams must have been closed by their owners. NULL is fine. */
 void http_server_free(HttpServer *server);
 
 typedef struct HttpServerStats {
@@ -99,7 +105,9 @@ MUST_CHECK Rc http_body_read(HttpRequest *r, void *out, size_t max, size_t *ret_
 /* ---- response; exactly one of these, once. */
 typedef struct HttpResponse {
     int status;
-    const HttpPair *headers; /* names and values are copied; CR, LF and NUL in values are refused (ASSERT) */
+    /* Names and values are copied; CR, LF and NUL in values are refused (ASSERT). Fields without a value, and
+     * Content-Length, which follows from the body, are left out. */
+    const HttpPair *headers;
     size_t n_headers;
     Str body;                /* see below for who owns it */
 } HttpResponse;
@@ -113,12 +121,14 @@ void http_respond_file(HttpRequest *r, const HttpResponse *response, int fd, uin
 
 /* An open-ended answer (server-sent events, live logs). After this call the request belongs to the server;
  * the stream belongs to the caller, who must end it with http_stream_close exactly once (from any thread,
- * also after on_gone). on_gone(user) is called once, on the I/O thread, when the client has left or the server
- * is stopping; it must not block. Chunked transfer coding. */
+ * also after on_gone, also within it). on_gone(user) is called at most once, on the I/O thread, when the client
+ * has left or the server is stopping, and never after http_stream_close has returned: closing waits for an
+ * on_gone that is running, so on_gone must not block, nor take a lock that is held while closing.
+ * Chunked transfer coding. */
 HttpStream *http_respond_stream(HttpRequest *r, const HttpResponse *head, size_t max_buffered,
                                 void (*on_gone)(void *user), void *user);
-/* Queues bytes (copied) for the client; any thread. RC_BUSY when more than max_buffered would wait (slow
- * client: close it), RC_GONE when the client has left. Never blocks. */
+/* Queues bytes (copied) for the client; any thread, but not after http_stream_close. RC_BUSY when more than
+ * max_buffered would wait (slow client: close it), RC_GONE when the client has left. Never blocks. */
 Rc http_stream_write(HttpStream *stream, Str bytes);
 void http_stream_close(HttpStream *stream);
 

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Life of the server: options, sockets, workers, stopping. */
+#include "net/http_server.h"
+
+#include "base/time.h"
+
+#include "net/http_server_priv.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_BACKLOG = 4096,
+    DEFAULT_QUEUE = 1024,
+    DEFAULT_IDLE_S = 60,
+    DEFAULT_HEAD_S = 10,
+    DEFAULT_BODY_RATE = 256,
+    FEWEST_WORKERS = 8,
+    MOST_WORKERS = 16,
+    WORKERS_PER_CORE = 4,
+    RESERVED_FILES = 128, /* databases, files being sent, outgoing connections */
+    FEWEST_CONNECTIONS = 64,
+    MOST_THREADS = 256,
+};
+
+/* ---- options */
+
+static unsigned count_cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : (unsigned)MIN(n, 64);
+}
+
+static unsigned connections_from_limit(void)
+{
+    struct rlimit limit;
+
+    ASSERT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    rlim_t files = MIN(limit.rlim_cur, (rlim_t)1 << 20);
+
+    return files > RESERVED_FILES + FEWEST_CONNECTIONS ? (unsigned)files - RESERVED_FILES
+                                                       : FEWEST_CONNECTIONS;
+}
+
+static void set_defaults(HttpServerOptions *options)
+{
+    unsigned cores = count_cores();
+
+    options->io_threads = options->io_threads ? options->io_threads : cores;
+    options->workers = options->workers
+                           ? options->workers
+                           : MIN(MAX(cores * WORKERS_PER_CORE, FEWEST_WORKERS), MOST_WORKERS);
+    options->queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE;
+    options->max_connections =
+        options->max_connections ? options->max_connections : connections_from_limit();
+    options->idle_timeout_s = options->idle_timeout_s ? options->idle_timeout_s : DEFAULT_IDLE_S;
+    options->head_timeout_s = options->head_timeout_s ? options->head_timeout_s : DEFAULT_HEAD_S;
+    options->min_body_rate = options->min_body_rate ? options->min_body_rate : DEFAULT_BODY_RATE;
+}
+
+static Rc check_options(const HttpServerOptions *options, const HttpApp *app, Error *err)
+{
+    ASSERT(app->accept && app->serve && app->refuse);
+    if (options->idle_timeout_s < 0 || options->head_timeout_s < 0) {
+        return error_set(err, RC_INVALID, "Time-outs of the HTTP server must not be negative");
+    }
+    if (options->io_threads > MOST_THREADS || options->workers > MOST_THREADS) {
+        return error_set(err, RC_INVALID, "The HTTP server takes at most %d threads of a kind",
+                         MOST_THREADS);
+    }
+    if (!options->tls_cert_pem != !options->tls_key_pem) {
+        return error_set(err, RC_INVALID, "TLS needs both the certificate and the key");
+    }
+    if (options->tls_cert_pem && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+        return error_set(err, RC_INVALID, "The installed libmicrohttpd was built without TLS");
+    }
+    return RC_OK;
+}
+
+/* ---- sockets */
+
+static int open_socket(const struct addrinfo *at, bool share)
+{
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    int off = 0;
+
+    if (fd < 0) {
+        return -1;
+    }
+    ASSERT(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0);
+    if (share) {
+        ASSERT(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
+    }
+    if (at->ai_family == AF_INET6) { /* "::" serves both families */
+        ASSERT(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == 0);
+    }
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || (share && listen(fd, LISTEN_BACKLOG) != 0)) {
+        int why = errno;
+        IGNORE(close(fd) != 0); /* the first error is the one to tell */
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+static void set_port(struct addrinfo *at, uint16_t port)
+{
+    if (at->ai_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)at->ai_addr)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)(void *)at->ai_addr)->sin_port = htons(port);
+    }
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_in6 address = {0};
+    socklen_t size = sizeof(address);
+
+    ASSERT(getsockname(fd, (struct sockaddr *)(void *)&address, &size) == 0);
+    return ntohs(address.sin6_port); /* at the same place in both families */
+}
+
+/* Opens n listening sockets on one port. On failure none stays open. */
+static Rc open_sockets(HttpServer *server, struct addrinfo *at, int *fds, Error *err)
+{
+    uint16_t port = server->options.port;
+    unsigned n = 0;
+
+    /* Sockets that share a port would also share it with another instance of this program:
+     * one that does not share finds that out. */
+    if (port != 0) {
+        int probe = open_socket(at, false);
+        if (probe < 0) {
+            goto failed;
+        }
+        IGNORE(close(probe) != 0);
+    }
+    set_port(at, port);
+    for (n = 0; n < server->options.io_threads; n++) {
+        fds[n] = open_socket(at, true);
+        if (fds[n] < 0) {
+            goto failed;
+        }
+        if (n == 0) {
+            server->port = port_of(fds[0]);
+            set_port(at, server->port);
+        }
+    }
+    return RC_OK;
+failed:
+    IGNORE(error_set(err, RC_INVALID, "Cannot listen on %.*s port %u: %s",
+                     STR_ARG(server->options.host), port, strerror(errno)) == RC_OK);
+    while (n > 0) {
+        IGNORE(close(fds[--n]) != 0);
+    }
+    return RC_INVALID;
+}
+
+static Rc listen_all(HttpServer *server, int *fds, Error *err)
+{
+    char host[256];
+    Str name = server->options.host;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+
+    if (name.len == 0 || name.len >= sizeof(host)) {
+        return error_set(err, RC_INVALID, "The host to listen on must have 1 to 255 bytes");
+    }
+    memcpy(host, name.ptr, name.len);
+    host[name.len] = '\0';
+    /* "localhost" is both families; clients that try IPv6 first fall back. */
+    hints.ai_family = str_is(name, "localhost") ? AF_INET : AF_UNSPEC;
+    int why = getaddrinfo(host, "0", &hints, &found);
+
+    if (why != 0) {
+        return error_set(err, RC_INVALID, "Cannot listen on %s: %s", host, gai_strerror(why));
+    }
+    set_port(found, server->options.port);
+    Rc rc = open_sockets(server, found, fds, err);
+
+    freeaddrinfo(found);
+    return rc;
+}
+
+/* ---- workers */
+
+bool work_push(HttpServer *server, HttpRequest *r)
+{
+    bool has_room;
+
+    mutex_lock(&server->lock);
+    has_room = server->n_work < server->options.queue_max && !server->is_work_over;
+    if (has_room) {
+        r->next = NULL;
+        if (server->last_work) {
+            server->last_work->next = r;
+        } else {
+            server->first_work = r;
+        }
+        server->last_work = r;
+        server->n_work++;
+        cond_signal(&server->work);
+    }
+    mutex_unlock(&server->lock);
+    return has_room;
+}
+
+static HttpRequest *pop_work(HttpServer *server) REQUIRES(server->lock)
+{
+    HttpRequest *r = server->first_work;
+
+    if (r) {
+        server->first_work = r->next;
+        if (!server->first_work) {
+            server->last_work = NULL;
+        }
+        server->n_work--;
+    }
+    return r;
+}
+
+/* NULL when the server ends. */
+static HttpRequest *take_work(HttpServer *server)
+{
+    HttpRequest *r = NULL;
+
+    mutex_lock(&server->lock);
+    while (!server->is_work_over && !server->first_work) {
+        cond_wait(&server->work, &server->lock);
+    }
+    if (!server->is_work_over) {
+        r = pop_work(server);
+        server->n_busy++;
+    }
+    mutex_unlock(&server->lock);
+    return r;
+}
+
+static void *worker_main(void *arg)
+{
+    HttpServer *server = arg;
+
+    for (HttpRequest *r = take_work(server); r; r = take_work(server)) {
+        server->app.serve(server->app.user, r);
+        ASSERT(r->is_answered);
+        mutex_lock(&server->lock);
+        server->n_busy--;
+        mutex_unlock(&server->lock);
+        wake_send(r->io, &r->wake, WAKE_SERVED);
+    }
+    return NULL;
+}
+
+/* ---- life */
+
+static Rc start(HttpServer *server, Error *err)
+{
+    int fds[MOST_THREADS];
+    unsigned share;
+
+    TRY(listen_all(server, fds, err));
+    share = MAX(server->options.max_connections / server->options.io_threads, 1);
+    for (unsigned i = 0; i < server->options.io_threads; i++) {
+        Rc rc = io_init(&server->ios[i], server, fds[i], share, err);
+        server->n_ios++;
+        if (rc != RC_OK) {
+            for (unsigned rest = i + 1; rest < server->options.io_threads; rest++) {
+                IGNORE(close(fds[rest]) != 0);
+            }
+            return rc;
+        }
+    }
+    for (unsigned i = 0; i < server->n_ios; i++) {
+        io_start(&server->ios[i], i);
+    }
+    for (unsigned i = 0; i < server->n_workers; i++) {
+        char name[32];
+        IGNORE(snprintf(name, sizeof(name), "http-work-%u", i) < 0); /* fits */
+        thread_start(&server->workers[i], name, worker_main, server);
+    }
+    return RC_OK;
+}
+
+Rc http_server_start(const HttpServerOptions *options,
+                     const HttpApp *app,
+                     HttpServer **ret,
+                     Error *err)
+{
+    HttpServer *server;
+    Rc rc;
+
+    TRY(check_options(options, app, err));
+    server = calloc(1, sizeof(*server));
+    ASSERT(server != NULL);
+    server->app = *app;
+    server->options = *options;
+    set_defaults(&server->options);
+    mutex_init(&server->lock);
+    mutex_init(&server->peers_lock);
+    cond_init(&server->work);
+    cond_init(&server->drained);
+    server->n_workers = server->options.workers;
+    server->ios = calloc(server->options.io_threads, sizeof(*server->ios));
+    server->workers = calloc(server->n_workers, sizeof(*server->workers));
+    ASSERT(server->ios && server->workers);
+    rc = start(server, err);
+    if (rc != RC_OK) {
+        server->is_stopped = true; /* nothing runs yet */
+        http_server_free(server);
+        return rc;
+    }
+    *ret = server;
+    return RC_OK;
+}
+
+uint16_t http_server_port(const HttpServer *server)
+{
+    return server->port;
+}
+
+static void ring_all(HttpServer *server)
+{
+    for (unsigned i = 0; i < server->n_ios; i++) {
+        io_ring(&server->ios[i]);
+    }
+}
+
+/* Ends the workers; what they have not begun goes back unserved and is cut off. */
+static void end_workers(HttpServer *server)
+{
+    HttpRequest *left = NULL;
+
+    mutex_lock(&server->lock);
+    server->is_work_over = true;
+    left = server->first_work;
+    server->first_work = NULL;
+    server->last_work = NULL;
+    server->n_work = 0;
+    cond_broadcast(&server->work);
+    mutex_unlock(&server->lock);
+    for (unsigned i = 0; i < server->n_workers; i++) {
+        thread_join(&server->workers[i]);
+    }
+    while (left) {
+        HttpRequest *r = left;
+        left = r->next;
+        wake_send(r->io, &r->wake, WAKE_SERVED);
+    }
+}
+
+void http_server_stop(HttpServer *server, int64_t grace_us)
+{
+    int64_t deadline = time_monotonic_us() + grace_us;
+
+    if (server->is_stopped) {
+        return;
+    }
+    server->is_stopped = true;
+    atomic_store(&server->is_stopping, true);
+    ring_all(server);
+    mutex_lock(&server->lock);
+    while (server->n_drained < server->n_ios &&
+           cond_wait_until(&server->drained, &server->lock, deadline)) {
+    }
+    mutex_unlock(&server->lock);
+    atomic_store(&server->is_cutting, true);
+    ring_all(server);
+    end_workers(server);
+    atomic_store(&server->is_ending, true);
+    ring_all(server);
+    for (unsigned i = 0; i < server->n_ios; i++) {
+        thread_join(&server->ios[i].thread);
+    }
+}
+
+void http_server_free(HttpServer *server)
+{
+    if (!server) {
+        return;
+    }
+    http_server_stop(server, 0);
+    for (unsigned i = 0; i < server->n_ios; i++) {
+        io_done(&server->ios[i]);
+    }
+    peers_done(server);
+    free(server->ios);
+    free(server->workers);
+    cond_done(&server->work);
+    cond_done(&server->drained);
+    mutex_done(&server->lock);
+    mutex_done(&server->peers_lock);
+    free(server);
+}
+
+static uint64_t read_count(const _Atomic uint64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+HttpServerStats http_server_stats(const HttpServer *server)
+{
+    HttpServer *mutable = (HttpServer *)(uintptr_t)server; /* for its lock */
+    HttpServerStats stats = {0};
+
+    for (unsigned i = 0; i < server->n_ios; i++) {
+        const Io *io = &server->ios[i];
+        stats.requests += read_count(&io->requests);
+        stats.connections_open += read_count(&io->connections_open);
+        stats.streams_open += read_count(&io->streams_open);
+        stats.refused += read_count(&io->refused);
+    }
+    mutex_lock(&mutable->lock);
+    stats.queue_length = server->n_work;
+    stats.busy_workers = server->n_busy;
+    mutex_unlock(&mutable->lock);
+    return stats;
+}
