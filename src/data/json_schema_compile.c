@@ -453,7 +453,7 @@ static Rc compile_items(SchemaCompiler *c, SchemaNode *node, const Json *value)
         }
         return read_list(c, node, value, &array->prefix);
     }
-    array->rest_keyword = c->keyword;
+    array->rest_keyword = "items";
     return child_node(c, node, value, NULL, &array->rest);
 }
 
@@ -464,7 +464,7 @@ static Rc compile_additional_items(SchemaCompiler *c, SchemaNode *node, const Js
     TRY(child_node(c, node, value, NULL, &additional));
     if (json_is(json_get_c(node->id.json, "items"), JSON_ARRAY)) {
         array_of(c, node)->rest = additional;
-        array_of(c, node)->rest_keyword = c->keyword;
+        array_of(c, node)->rest_keyword = "additionalItems";
     }
     return RC_OK;
 }
@@ -674,7 +674,7 @@ static Rc node_compile(SchemaCompiler *c, SchemaNode *node)
         node->kind = json->boolean ? SCHEMA_TRUE : SCHEMA_FALSE;
         return RC_OK;
     }
-    TRY(jschema_resource_enter(c, node->id.resource));
+    node->id.resource->entered = true;
     const Json *ref = json_get_c(json, "$ref");
     if (ref != NULL && node->id.resource->draft == DRAFT_07) { /* hides its siblings */
         c->keyword = STR("$ref");
@@ -727,6 +727,9 @@ static Rc compile_all(SchemaCompiler *c, const Json *root, Str pointer, JsonSche
     TRY(jschema_node_of(c, &target, &schema->root));
     while (c->next < c->queue.n) {
         TRY(node_compile(c, c->queue.at[c->next++]));
+        if (c->next == c->queue.n) {
+            TRY(jschema_dynamic_anchors_link(c)); /* may queue more */
+        }
     }
     return RC_OK;
 }

@@ -5,7 +5,7 @@
  * by. Only what is handed out gets its paths written. Issues stand in the order of the instance: an
  * object's own before its members', members as they come; at one place, as the keywords were
  * checked. */
-#include "data/json_schema_priv.h"
+#include "data/json_schema_run.h"
 
 enum {
     FINDINGS_AT_LEAST = 200, /* gathered before sorting, however few are wanted */

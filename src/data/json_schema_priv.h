@@ -22,6 +22,8 @@
 #include "data/json_schema.h"
 
 #include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
     SCHEMA_MAX_NODES = 200000,        /* compiled subschemas */
@@ -29,7 +31,7 @@ enum {
     SCHEMA_MAX_PATTERNS = 10000,      /* different patterns of one schema */
     SCHEMA_MAX_PATTERN_BYTES = 8192,  /* of one pattern as written */
     SCHEMA_MAX_PATTERN_GROUPS = 1000, /* capturing groups of one pattern */
-    SCHEMA_MAX_EVAL_DEPTH = 600,      /* nested subschemas of one run, references included */
+    SCHEMA_MAX_EVAL_DEPTH = 800,      /* nested subschemas of one run, references included */
     SCHEMA_MATCH_LIMIT = 200000,      /* PCRE2 backtracking steps for one string */
     SCHEMA_MATCH_DEPTH = 2000,
     SCHEMA_MATCH_HEAP_KIB = 1024,
@@ -78,8 +80,9 @@ typedef struct SchemaResource {
     const SchemaLoc *loc;
     SchemaDraft draft;
     unsigned vocab;
-    bool entered; /* one of its nodes is compiled, so its dynamic anchors are too */
-    Map anchors;  /* name -> SchemaAnchor (json_schema_refs.c), used while compiling */
+    bool entered;    /* one of its nodes is compiled */
+    size_t n_linked; /* its anchors when `dynamic` was made */
+    Map anchors;     /* name -> SchemaAnchor (json_schema_refs.c), used while compiling */
     SchemaDynamicAnchor *dynamic;
     size_t n_dynamic;
 } SchemaResource;
@@ -112,8 +115,8 @@ typedef struct SchemaArrayRules {
     uint64_t min_items, max_items;
     bool unique;
     SchemaNodeList prefix;
-    SchemaNode *rest; /* the items after the prefix */
-    Str rest_keyword; /* "items" or "additionalItems" */
+    SchemaNode *rest;         /* the items after the prefix */
+    const char *rest_keyword; /* "items" or "additionalItems" */
     SchemaNode *contains;
     uint64_t min_contains, max_contains;
 } SchemaArrayRules;
@@ -264,8 +267,8 @@ MUST_CHECK Rc jschema_ref_resolve(SchemaCompiler *c,
                                   const SchemaNode *from,
                                   const Json *ref,
                                   SchemaTarget *ret);
-/* Makes nodes of the resource's dynamic anchors, once. */
-MUST_CHECK Rc jschema_resource_enter(SchemaCompiler *c, SchemaResource *resource);
+/* Makes nodes of the dynamic anchors of every entered resource; more of them may be known later. */
+MUST_CHECK Rc jschema_dynamic_anchors_link(SchemaCompiler *c);
 
 /* json_schema_metaschemas.json, embedded by the build: an object from URI to metaschema. */
 extern const unsigned char jschema_metaschemas_data[];
@@ -293,37 +296,5 @@ bool jschema_decimal_is_multiple(const JsonDecimal *value, const JsonDecimal *of
 bool jschema_small_int(Str json_number, int64_t *ret);
 
 SchemaFormatTest jschema_format_find(Str name); /* NULL when unknown */
-
-/* ---- running ---- */
-
-typedef struct SchemaFrame { /* a step from the root of the instance */
-    const struct SchemaFrame *up;
-    uint32_t index; /* of the item or member */
-} SchemaFrame;
-
-typedef struct SchemaFinding { /* an issue before its texts are made */
-    const SchemaNode *node;
-    Str keyword, message, property;
-    const Json *instance;
-    uint32_t *steps; /* indexes from the root of the instance */
-    uint32_t n_steps;
-    uint32_t order;
-} SchemaFinding;
-
-typedef struct SchemaFindings {
-    Arena *arena;
-    VEC(SchemaFinding) list;
-    size_t max;
-    size_t bytes; /* of their texts */
-    const SchemaFrame *frame;
-} SchemaFindings;
-
-/* False when there is no room for more. */
-bool jschema_finding_add(SchemaFindings *findings, SchemaFinding finding);
-/* Orders by place in the instance and makes the texts of the first max. */
-size_t jschema_findings_finish(SchemaFindings *findings,
-                               const Json *instance,
-                               size_t max,
-                               JsonSchemaIssue **ret);
 
 #endif

@@ -443,12 +443,12 @@ Rc jschema_ref_resolve(SchemaCompiler *c,
     return RC_OK;
 }
 
-Rc jschema_resource_enter(SchemaCompiler *c, SchemaResource *resource)
+static Rc resource_link(SchemaCompiler *c, SchemaResource *resource)
 {
-    if (resource->entered) {
+    if (!resource->entered || resource->n_linked == resource->anchors.n_live) {
         return RC_OK;
     }
-    resource->entered = true;
+    resource->n_linked = resource->anchors.n_live;
     VEC(SchemaDynamicAnchor) found = {.arena = c->arena};
     for (MapEntry *e = map_first(&resource->anchors); e; e = map_next(&resource->anchors, e)) {
         const SchemaAnchor *anchor = e->value;
@@ -461,5 +461,13 @@ Rc jschema_resource_enter(SchemaCompiler *c, SchemaResource *resource)
     }
     resource->dynamic = found.at;
     resource->n_dynamic = found.n;
+    return RC_OK;
+}
+
+Rc jschema_dynamic_anchors_link(SchemaCompiler *c)
+{
+    for (MapEntry *e = map_first(&c->resource_roots); e; e = map_next(&c->resource_roots, e)) {
+        TRY(resource_link(c, e->value));
+    }
     return RC_OK;
 }

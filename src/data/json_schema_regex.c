@@ -7,6 +7,8 @@
  * [] and [^], back-references to groups that took no part. Lenient where browsers are without the
  * unicode flag and no other reading exists: a lone `{`, `}` or `]`, and an escaped punctuation
  * character, stand for themselves. */
+#include "base/utf8.h"
+
 #include "data/json_schema_priv.h"
 
 typedef struct Translator {
@@ -130,15 +132,8 @@ static void write_code_point(Translator *t, uint32_t cp)
 /* The next code point of the pattern itself, which is known to be UTF-8. */
 static uint32_t read_code_point(Translator *t)
 {
-    unsigned char c = (unsigned char)t->in.ptr[t->at++];
-    if (c < 0x80) {
-        return c;
-    }
-    unsigned more_bytes = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-    uint32_t cp = c & (0x3fU >> more_bytes);
-    for (; more_bytes > 0 && more(t); more_bytes--) {
-        cp = cp << 6 | ((unsigned char)t->in.ptr[t->at++] & 0x3fU);
-    }
+    uint32_t cp = 0;
+    t->at += utf8_decode(t->in.ptr + t->at, t->in.len - t->at, &cp);
     return cp;
 }
 

@@ -2,6 +2,7 @@
  * Our own table: what is said, where and in which order; bad schemas, hostile patterns, limits,
  * documents. The official suite is in json_schema_suite_test.c. */
 #include "base/test.h"
+#include "base/thread.h"
 #include "base/time.h"
 
 #include "data/json_schema.h"
@@ -568,6 +569,30 @@ static void registry_and_base_uri_resolve_references(void **state)
     arena_free(arena);
 }
 
+/* An anchor in a part of the document that only a reference makes known. */
+static void dynamic_anchors_of_late_places_count(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new(0);
+    const char *text =
+        "{'components':{'schemas':{"
+        "'Page':{'$id':'page','properties':{'items':{'items':{'$dynamicRef':'#item'}}},"
+        "'$defs':{'any':{'$dynamicAnchor':'item'}}},"
+        "'Names':{'$ref':'#/components/schemas/NamePage'},"
+        "'NamePage':{'$ref':'#/components/schemas/Page','$defs':{'one':{'$dynamicAnchor':'item',"
+        "'type':'string'}}}}}}";
+    const Json *root = parse(arena, str_from(quoted(arena, text)));
+    const JsonSchema *schema = NULL;
+    Error err = {0};
+    Str names = STR("/components/schemas/Names");
+    assert_int_equal(json_schema_compile_at(arena, root, names, NULL, &schema, &err), RC_OK);
+    const Json *good = parse(arena, STR("{\"items\":[\"a\"]}"));
+    const Json *bad = parse(arena, STR("{\"items\":[1]}"));
+    assert_true(json_schema_validate(schema, good, arena, 0, NULL, NULL));
+    assert_false(json_schema_validate(schema, bad, arena, 0, NULL, NULL));
+    arena_free(arena);
+}
+
 static void metaschemas_judge_schemas(void **state)
 {
     static const char *const uris[] = {"http://json-schema.org/draft-07/schema#",
@@ -605,6 +630,49 @@ static void success_allocates_nothing(void **state)
     arena_free(arena);
 }
 
+typedef struct Worker {
+    Thread thread;
+    const JsonSchema *schema;
+    const Json *good, *bad;
+    unsigned wrong;
+} Worker;
+
+static void *work(void *arg)
+{
+    Worker *worker = arg;
+    Arena *scratch = arena_new(0);
+    for (int i = 0; i < 200; i++) {
+        JsonSchemaIssue *issues = NULL;
+        size_t n = 0;
+        bool good = json_schema_validate(worker->schema, worker->good, scratch, 5, &issues, &n);
+        bool bad = json_schema_validate(worker->schema, worker->bad, scratch, 5, &issues, &n);
+        worker->wrong += good && !bad && n == 1 ? 0 : 1;
+        arena_reset(scratch);
+    }
+    arena_free(scratch);
+    return NULL;
+}
+
+static void threads_share_a_schema(void **state)
+{
+    (void)state;
+    Arena *arena = arena_new(0);
+    Worker workers[4] = {0};
+    const JsonSchema *schema =
+        compile(arena, "{\"items\":{\"pattern\":\"^(a|b)+$\"},\"unevaluatedItems\":false}", D2020);
+    const Json *good = parse(arena, STR("[\"aab\",\"b\"]"));
+    const Json *bad = parse(arena, STR("[\"aab\",\"c\"]"));
+    for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+        workers[i] = (Worker){.schema = schema, .good = good, .bad = bad};
+        thread_start(&workers[i].thread, "schema", work, &workers[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(workers); i++) {
+        thread_join(&workers[i].thread);
+        assert_int_equal(workers[i].wrong, 0);
+    }
+    arena_free(arena);
+}
+
 static void formats_are_known_by_name(void **state)
 {
     (void)state;
@@ -633,8 +701,10 @@ int main(void)
         cmocka_unit_test(unique_items_finds_late_duplicates),
         cmocka_unit_test(compile_at_resolves_in_the_whole_document),
         cmocka_unit_test(registry_and_base_uri_resolve_references),
+        cmocka_unit_test(dynamic_anchors_of_late_places_count),
         cmocka_unit_test(metaschemas_judge_schemas),
         cmocka_unit_test(success_allocates_nothing),
+        cmocka_unit_test(threads_share_a_schema),
         cmocka_unit_test(formats_are_known_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
