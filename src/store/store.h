@@ -6,15 +6,16 @@
  * 0/1 integers, JSON is text.
  *
  * Transactions. db_read gives a snapshot-free read connection (autocommit); db_begin gives a write
- * transaction. On SQLite all writes share one connection: writers take turns, each in a savepoint of
- * an open group transaction, and the last one waiting commits the group with one fsync; db_commit
- * returns only when the group is durable (WAL, synchronous=FULL). On PostgreSQL a write transaction is
- * its own connection from the pool. Never do network I/O or wait for another thread inside a write
- * transaction. A Tx belongs to one thread.
+ * transaction. On SQLite all writes share one connection: writers take turns, each in a savepoint
+ * of an open group transaction, and the last one waiting commits the group with one fsync;
+ * db_commit returns only when the group is durable (WAL, synchronous=FULL). On PostgreSQL a write
+ * transaction is its own connection from the pool. Never do network I/O or wait for another thread
+ * inside a write transaction. A Tx belongs to one thread.
  *
- * Failures: RC_CONFLICT (unique or foreign key; err->detail names the constraint), RC_BUSY (database
- * unreachable, serialization failure after retries, pool exhausted: worth a retry), RC_LIMIT (disk full),
- * RC_INTERNAL (a defect: bad SQL). After a failure inside a write transaction only db_rollback is allowed. */
+ * Failures: RC_CONFLICT (unique or foreign key; err->detail names the constraint), RC_BUSY
+ * (database unreachable, serialization failure after retries, pool exhausted: worth a retry),
+ * RC_LIMIT (disk full), RC_INTERNAL (a defect: bad SQL). After a failure inside a write transaction
+ * only db_rollback is allowed. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -28,7 +29,8 @@ typedef struct Rows Rows;
 
 typedef enum DbKind { DB_SQLITE, DB_POSTGRES } DbKind;
 
-/* A named query. Generated from .sql files at build (store/sql files: "-- name: x", "-- for: pg"), or static. */
+/* A named query. Generated from .sql files at build (store/sql files: "-- name: x", "-- for: pg"),
+ * or static. */
 typedef struct Query {
     const char *name;
     const char *sql;
@@ -52,54 +54,67 @@ typedef struct Param {
 /* The empty Str becomes NULL. */
 #define P_STR_OR_NULL(v) ((v).len ? P_STR(v) : P_NULL)
 #define P_BLOB(v) ((Param){.type = PARAM_BLOB, .str = (v)})
-#define PARAMS(...) ((const Param[]){__VA_ARGS__}), sizeof((const Param[]){__VA_ARGS__}) / sizeof(Param)
+#define PARAMS(...)                                                                                \
+    ((const Param[]){__VA_ARGS__}), sizeof((const Param[]){__VA_ARGS__}) / sizeof(Param)
 #define NO_PARAMS NULL, 0
 
 typedef struct DbOptions {
-    unsigned readers;       /* SQLite: read connections; PostgreSQL: pool size. 0 = 16 */
+    unsigned readers;        /* SQLite: read connections; PostgreSQL: pool size. 0 = 16 */
     const char *replica_url; /* PostgreSQL: reads go here when set and reachable */
-    size_t cache_bytes;     /* SQLite page cache in all; 0 = 16 MiB */
-    int busy_timeout_ms;    /* 0 = 5000 */
+    size_t cache_bytes;      /* SQLite page cache in all; 0 = 16 MiB */
+    int busy_timeout_ms;     /* 0 = 5000 */
 } DbOptions;
 
-/* url: "sqlite:/path/file.db", "sqlite::memory:" (tests; shared by all connections) or "postgresql://…".
- * A PostgreSQL that is away is waited for up to connect_wait (10 s). */
+/* url: "sqlite:/path/file.db", "sqlite::memory:" (tests; shared by all connections) or
+ * "postgresql://…". A PostgreSQL that is away is waited for up to connect_wait (10 s). */
 MUST_CHECK Rc db_open(const char *url, const DbOptions *options, Db **ret, Error *err);
 void db_close(Db *db);
 DbKind db_kind(const Db *db);
 /* A cheap round trip, for readiness. */
 MUST_CHECK Rc db_ping(Db *db, Error *err);
 
-/* Read scope. Cheap. inline_only: fail with RC_BUSY instead of waiting for a free connection (I/O threads). */
+/* Read scope. Cheap. inline_only: fail with RC_BUSY instead of waiting for a free connection (I/O
+ * threads). */
 MUST_CHECK Rc db_read(Db *db, bool inline_only, Tx **ret, Error *err);
-/* As db_read but always from the primary, for reading one's own writes. Same as db_read on SQLite. */
+/* As db_read but always from the primary, for reading one's own writes. Same as db_read on SQLite.
+ */
 MUST_CHECK Rc db_read_primary(Db *db, Tx **ret, Error *err);
 /* Write transaction. */
 MUST_CHECK Rc db_begin(Db *db, Tx **ret, Error *err);
-/* Durable on RC_OK. The Tx is finished and freed whatever the result. Runs the on_commit callbacks on success. */
+/* Durable on RC_OK. The Tx is finished and freed whatever the result. Runs the on_commit callbacks
+ * on success. */
 MUST_CHECK Rc db_commit(Tx *tx, Error *err);
 /* Ends a read scope or undoes a write transaction; NULL is fine. */
 void db_end(Tx *tx);
 void tx_cleanup(Tx **tx); /* for CLEANUP(tx_cleanup); set your variable to NULL after db_commit */
 Db *tx_db(Tx *tx);
 bool tx_is_write(const Tx *tx);
-/* fn(user) after a successful commit, on the committing thread, in order. For waking readers and caches. */
+/* fn(user) after a successful commit, on the committing thread, in order. For waking readers and
+ * caches. */
 void tx_on_commit(Tx *tx, void (*fn)(void *user), void *user);
 /* Nested undo point inside a write transaction. */
 MUST_CHECK Rc tx_savepoint(Tx *tx, Error *err);
 MUST_CHECK Rc tx_savepoint_release(Tx *tx, Error *err);
 MUST_CHECK Rc tx_savepoint_rollback(Tx *tx, Error *err);
 
-/* Statements. query is prepared once per connection and cached by its address (static) or text (dynamic). */
-MUST_CHECK Rc tx_exec(Tx *tx, const Query *query, const Param *params, size_t n, int64_t *ret_changed, Error *err);
-/* Starts a result; *ret must be ended with rows_end (also after an error of rows_next). One open result per Tx on
- * PostgreSQL is streamed whole into memory: keep LIMITs. Nested results are fine. */
-MUST_CHECK Rc tx_query(Tx *tx, const Query *query, const Param *params, size_t n, Rows **ret, Error *err);
-/* Text built at run time from trusted parts (contract field names, never input). Same placeholders. */
-MUST_CHECK Rc tx_exec_sql(Tx *tx, Str sql, const Param *params, size_t n, int64_t *ret_changed, Error *err);
+/* Statements. query is prepared once per connection and cached by its address (static) or text
+ * (dynamic). */
+MUST_CHECK Rc tx_exec(
+    Tx *tx, const Query *query, const Param *params, size_t n, int64_t *ret_changed, Error *err);
+/* Starts a result; *ret must be ended with rows_end (also after an error of rows_next). One open
+ * result per Tx on PostgreSQL is streamed whole into memory: keep LIMITs. Nested results are fine.
+ */
+MUST_CHECK Rc
+tx_query(Tx *tx, const Query *query, const Param *params, size_t n, Rows **ret, Error *err);
+/* Text built at run time from trusted parts (contract field names, never input). Same placeholders.
+ */
+MUST_CHECK Rc
+tx_exec_sql(Tx *tx, Str sql, const Param *params, size_t n, int64_t *ret_changed, Error *err);
 MUST_CHECK Rc tx_query_sql(Tx *tx, Str sql, const Param *params, size_t n, Rows **ret, Error *err);
-/* Many executions of one statement: PostgreSQL pipelines them. params: rows x columns, row by row. */
-MUST_CHECK Rc tx_exec_many(Tx *tx, const Query *query, const Param *params, size_t columns, size_t rows, Error *err);
+/* Many executions of one statement: PostgreSQL pipelines them. params: rows x columns, row by row.
+ */
+MUST_CHECK Rc tx_exec_many(
+    Tx *tx, const Query *query, const Param *params, size_t columns, size_t rows, Error *err);
 
 /* True when a row is there. On failure returns false and rows_error tells. */
 bool rows_next(Rows *rows);
@@ -116,23 +131,28 @@ Str rows_dup(Rows *rows, int column, Arena *arena);
 ParamType rows_type(Rows *rows, int column);
 
 /* One row, one call. fn of the columns is up to the caller: returns RC_NOT_FOUND without a row. */
-MUST_CHECK Rc tx_one_i64(Tx *tx, const Query *query, const Param *params, size_t n, int64_t *ret, Error *err);
-MUST_CHECK Rc tx_one_str(Tx *tx, const Query *query, const Param *params, size_t n, Arena *arena, Str *ret, Error *err);
+MUST_CHECK Rc
+tx_one_i64(Tx *tx, const Query *query, const Param *params, size_t n, int64_t *ret, Error *err);
+MUST_CHECK Rc tx_one_str(
+    Tx *tx, const Query *query, const Param *params, size_t n, Arena *arena, Str *ret, Error *err);
 
-/* Migrations: forward only, each in a transaction, recorded in schema_migrations with its SHA-256. Safe when many
- * processes start at once (advisory lock on PostgreSQL, BEGIN IMMEDIATE on SQLite); an interrupted one leaves nothing
- * behind. A changed text of an applied migration is an error that names it. */
+/* Migrations: forward only, each in a transaction, recorded in schema_migrations with its SHA-256.
+ * Safe when many processes start at once (advisory lock on PostgreSQL, BEGIN IMMEDIATE on SQLite);
+ * an interrupted one leaves nothing behind. A changed text of an applied migration is an error that
+ * names it. */
 typedef struct Migration {
-    const char *name;   /* "0001_platform" */
+    const char *name; /* "0001_platform" */
     const char *sql;
     const char *sql_pg; /* NULL: the same */
 } Migration;
-MUST_CHECK Rc db_migrate(Db *db, const Migration *migrations, size_t n, size_t *ret_applied, Error *err);
+MUST_CHECK Rc
+db_migrate(Db *db, const Migration *migrations, size_t n, size_t *ret_applied, Error *err);
 /* Unapplied count, for `doctor` and readiness. */
-MUST_CHECK Rc db_migrations_pending(Db *db, const Migration *migrations, size_t n, size_t *ret_pending, Error *err);
+MUST_CHECK Rc db_migrations_pending(
+    Db *db, const Migration *migrations, size_t n, size_t *ret_pending, Error *err);
 
-/* SQLite only: a consistent copy while in use (online backup API), verified with integrity_check. PostgreSQL:
- * RC_NOT_IMPLEMENTED with a message that names pg_dump (the CLI runs it). */
+/* SQLite only: a consistent copy while in use (online backup API), verified with integrity_check.
+ * PostgreSQL: RC_NOT_IMPLEMENTED with a message that names pg_dump (the CLI runs it). */
 MUST_CHECK Rc db_backup(Db *db, const char *to_path, Error *err);
 /* Prepares every query without running it: for the test that keeps both dialects honest. */
 MUST_CHECK Rc db_check_query(Db *db, const Query *query, Error *err);

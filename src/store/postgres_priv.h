@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * store/postgres_priv.h - the parts of the PostgreSQL side and what they share.
+ *
+ *   postgres.c        opening, transactions, replica, DbOps
+ *   postgres_pool.c   connections and the bounded pool of them
+ *   postgres_stmt.c   statements, pipelining, errors
+ *   postgres_rows.c   results */
+#ifndef STORE_POSTGRES_PRIV_H
+#define STORE_POSTGRES_PRIV_H
+
+#include "base/thread.h"
+
+#include "store/stmt_cache.h"
+#include "store/store_priv.h"
+
+#include <libpq-fe.h>
+
+enum {
+    PG_CONNECT_WAIT_S = 10, /* db_open waits this long for a server that is away */
+    PG_CONNECT_TIMEOUT_S = 5,
+    PG_RETRY_MS = 250,          /* after a failed connect, calls fail at once for this long */
+    PG_REPLICA_RETRY_MS = 5000, /* and a replica is left alone for this long */
+    PG_STATEMENT_TIMEOUT_S = 30,
+    PG_IDLE_IN_TX_TIMEOUT_S = 60,
+    PG_PIPELINE_ROWS = 500, /* executions per round trip of tx_exec_many */
+};
+
+typedef struct PgPool PgPool;
+
+/* One connection; used by one thread at a time. */
+typedef struct PgConn {
+    PGconn *pg;
+    PgPool *pool;
+    StmtCache cache;
+    uint64_t next_name;
+    char *scratch; /* parameters as text; heap */
+    size_t scratch_size;
+    bool lost;    /* to be closed: gone, or its plans are stale */
+    bool unknown; /* lost without a word from the server on the last statement */
+    struct PgConn *next_idle;
+} PgConn;
+
+struct PgPool {
+    char *url;
+    unsigned max;
+    int wait_ms;
+    int retry_ms;
+    Mutex lock; /* guards what follows */
+    Cond freed;
+    PgConn *idle; /* the one used last first */
+    unsigned open, in_use;
+    int64_t retry_at_us;
+};
+
+typedef enum PoolMode {
+    POOL_IDLE_ONLY, /* an open connection that is free, or RC_BUSY: never waits, never connects */
+    POOL_NO_WAIT,   /* may connect, does not wait for others */
+    POOL_WAIT,      /* waits for others up to the pool's wait_ms */
+} PoolMode;
+
+void pool_init(PgPool *pool, const char *url, unsigned max, int wait_ms, int retry_ms);
+void pool_done(PgPool *pool); /* all connections have been given back */
+MUST_CHECK Rc pool_take(PgPool *pool, PoolMode mode, PgConn **ret, Error *err);
+void pool_give(PgConn *conn); /* closes it when it is lost or inside a transaction */
+/* Closes the idle connections: when one was lost, the server has most likely gone away under all.
+ */
+void pool_drop_idle(PgPool *pool);
+
+typedef struct PgDb {
+    Db base;
+    PgPool primary, replica;
+    bool has_replica;
+    _Atomic uint64_t reads;
+} PgDb;
+
+typedef struct PgTx {
+    Tx base;
+    PgConn *conn; /* NULL: lost, and no other could be had yet */
+    bool inline_only;
+} PgTx;
+
+/* postgres.c: another connection for a read whose own was lost. */
+MUST_CHECK Rc pg_tx_reconnect(PgTx *tx, Error *err);
+
+/* postgres_stmt.c */
+/* Maps a failed result (may be NULL) and the connection's state to our error; sets conn->lost. */
+Rc pg_error(PgConn *conn, const PGresult *result, const char *what, Error *err);
+MUST_CHECK Rc pg_run(PgConn *conn, const char *sql, Error *err); /* statements without results */
+void pg_conn_forget(PgConn *conn);                               /* frees the cache's records */
+Rc pg_exec(
+    Tx *tx, const StmtKey *key, const Param *params, size_t n, int64_t *ret_changed, Error *err);
+Rc pg_exec_many(
+    Tx *tx, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
+Rc pg_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);
+Rc pg_script(Tx *tx, const char *sql, Error *err);
+Rc pg_check(Db *db, const StmtKey *key, Error *err);
+
+/* postgres_rows.c: takes the result. */
+Rows *pg_rows_new(PGresult *result);
+bool pg_rows_next(Rows *rows);
+void pg_rows_close(Rows *rows);
+int pg_rows_columns(const Rows *rows);
+const char *pg_rows_column_name(const Rows *rows, int column);
+ParamType pg_rows_type(Rows *rows, int column);
+int64_t pg_rows_i64(Rows *rows, int column);
+double pg_rows_f64(Rows *rows, int column);
+Str pg_rows_str(Rows *rows, int column);
+
+#endif
