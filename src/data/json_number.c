@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Exponents beyond this are held at it: no text that fits in memory moves the point as far. */
-#define EXPONENT_MAX INT64_C(1000000000000000)
+/* The point is held within this many places: beyond it all values of the same digits count as one.
+ */
+#define POINT_MAX INT64_C(1000000000000000)
 
 enum {
     PLAIN_WHOLE_MAX = 21,   /* canonical text: longest number of digits before the point ... */
@@ -61,7 +62,7 @@ static int64_t exponent_value(Str s)
     int64_t v = 0;
 
     for (size_t i = s.len > 0 && (s.ptr[0] == '-' || s.ptr[0] == '+') ? 1 : 0; i < s.len; i++) {
-        v = MIN(v * 10 + (s.ptr[i] - '0'), EXPONENT_MAX);
+        v = MIN(v * 10 + (s.ptr[i] - '0'), 2 * POINT_MAX); /* more than digits can take back */
     }
     return negative ? -v : v;
 }
@@ -97,7 +98,8 @@ JsonDecimal json_decimal(Str text)
     while (d.to > d.from && json_decimal_digit(&d, d.to - 1) == '0') {
         d.to--;
     }
-    d.point = d.from == d.to ? 0 : (int64_t)d.n_whole - (int64_t)d.from + exponent;
+    int64_t point = (int64_t)d.n_whole - (int64_t)d.from + exponent;
+    d.point = d.from == d.to ? 0 : MAX(MIN(point, POINT_MAX), -POINT_MAX);
     return d;
 }
 

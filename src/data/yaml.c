@@ -2,9 +2,9 @@
  * data/yaml.c - from libyaml's events to Json trees.
  *
  * A stream is split into documents first (yaml_split.c). A document that begins with '{' or '[' is
- * given to the JSON reader, many times faster, and only if that refuses it to libyaml; so are the
- * few things that are right in JSON and YAML but that libyaml cannot read. Open collections are
- * frames on a stack; the members of all of them wait on another and are copied when one closes. */
+ * given to the JSON reader, many times faster, and only if that refuses it to libyaml. Open
+ * collections are frames on a stack; the members of all of them wait on another and are copied when
+ * one closes. */
 #include "data/yaml.h"
 
 #include "base/arena.h"
@@ -26,7 +26,7 @@ const YamlLimits yaml_default_limits = {
     .max_documents = 100000,
 };
 
-enum { NAME_SHOWN = 100 };
+enum { NAME_SHOWN = 100, ENTRIES_FIRST = 64 };
 
 typedef struct Place {
     uint32_t line, column;
@@ -182,15 +182,15 @@ static Json *node_new(Builder *b, JsonType type, const yaml_mark_t *mark)
     return node;
 }
 
-static Str copy_text(Builder *b, const yaml_char_t *text, size_t len)
+static Str copy_text(Builder *b, Str text)
 {
-    return str_dup(b->slab.arena, str_of((const char *)text, len));
+    return yaml_piece_text(b->slab.arena, b->piece, text);
 }
 
 static void entry_push(Builder *b, Entry entry)
 {
     if (b->n_entries == b->cap_entries) {
-        b->cap_entries = b->cap_entries == 0 ? 64 : b->cap_entries * 2;
+        b->cap_entries *= 2;
         b->entries = realloc(b->entries, b->cap_entries * sizeof(b->entries[0]));
         ASSERT(b->entries);
     }
@@ -321,11 +321,11 @@ scalar_fill(Builder *b, Json *node, Str text, const YamlScalar *scalar, const ya
         return RC_OK;
     case YAML_FORM_NUMBER:
         node->type = JSON_NUMBER;
-        node->text = scalar->number.ptr == text.ptr ? str_dup(b->slab.arena, text) : scalar->number;
+        node->text = scalar->number.ptr == text.ptr ? copy_text(b, text) : scalar->number;
         return RC_OK;
     case YAML_FORM_STRING:
         node->type = JSON_STRING;
-        node->text = str_dup(b->slab.arena, text);
+        node->text = copy_text(b, text);
         return RC_OK;
     case YAML_FORM_NOT_FINITE:
         return fail_at(b, RC_MALFORMED, mark,
@@ -362,7 +362,8 @@ static Rc scalar_node(Builder *b, const yaml_event_t *event, Json **ret)
 /* Keys are strings, spelled as written. */
 static Rc on_key(Builder *b, const yaml_event_t *event)
 {
-    Str key = copy_text(b, event->data.scalar.value, event->data.scalar.length);
+    Str key =
+        copy_text(b, str_of((const char *)event->data.scalar.value, event->data.scalar.length));
     Tag tag = tag_of(event->data.scalar.tag);
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
@@ -749,7 +750,9 @@ Rc yaml_parse_all(
     Rc rc = check_bytes(text, b.limits.max_bytes, err);
     if (rc == RC_OK) {
         b.frames = calloc(b.limits.max_depth + 1, sizeof(b.frames[0]));
-        ASSERT(b.frames);
+        b.entries = malloc(ENTRIES_FIRST * sizeof(b.entries[0]));
+        b.cap_entries = ENTRIES_FIRST;
+        ASSERT(b.frames && b.entries);
         rc = read_pieces(&b, text, &documents);
         free(b.frames);
     }

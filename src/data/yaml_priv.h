@@ -13,6 +13,8 @@
 
 /* ---- yaml_split.c: a stream into documents ---- */
 
+enum { YAML_OLD_BREAKS = 3 };
+
 /* One document. Lines that begin with "---" or "..." separate documents in every context (YAML 1.2
  * section 9.1.2), so that they are found without parsing what stands between. */
 typedef struct YamlPiece {
@@ -22,6 +24,7 @@ typedef struct YamlPiece {
     uint32_t content_line, content_column;
     bool has_marker; /* starts with "---", after directives if it has_directives */
     bool has_directives;
+    Str stand_ins[YAML_OLD_BREAKS]; /* what prepare put for each such break; empty where for none */
 } YamlPiece;
 
 typedef struct YamlSplitter {
@@ -35,9 +38,31 @@ typedef struct YamlSplitter {
 YamlSplitter yaml_splitter(Str text);
 /* *ret_found is false at the end of the stream. */
 MUST_CHECK Rc yaml_split_next(YamlSplitter *s, YamlPiece *ret, bool *ret_found, Error *err);
-/* Rewrites what libyaml cannot read although it must: directives it does not know, a block scalar
- * at the top that is not indented, a last line without its end. Lines stay where they are. */
+/* Offset behind the line that holds `at`. A lone CR ends a line too; has_cr false promises that
+ * the text has no CR. */
+size_t yaml_line_after(Str text, size_t at, bool has_cr);
+size_t yaml_skip_blanks(Str text, size_t at);
+/* True if nothing but a comment, set off by white space, stands from `at` to the end of the line.
+ */
+bool yaml_is_rest_empty(Str text, size_t at);
+
+static inline bool yaml_is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static inline bool yaml_is_break(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
+/* ---- yaml_prepare.c: what libyaml cannot read although it must ---- */
+
+/* Directives libyaml does not know, a block scalar at the top that is not indented, a last line
+ * without its end, the line breaks that only YAML 1.1 has. */
 MUST_CHECK Rc yaml_piece_prepare(Arena *arena, YamlPiece *piece, Error *err);
+/* A copy of a scalar of the prepared piece as it was before. */
+Str yaml_piece_text(Arena *arena, const YamlPiece *piece, Str s);
 
 /* ---- yaml_check.c: rules of YAML 1.2 that libyaml does not enforce ---- */
 

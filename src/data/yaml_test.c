@@ -144,18 +144,21 @@ static void tags_of_the_core_schema_are_honoured(void **state)
 static void mappings_keep_order_and_spelling_of_keys(void **state)
 {
     static const Row rows[] = {
-        {"b: 1\na: 2\n",                               "{\"b\":1,\"a\":2}"                     },
+        {"b: 1\na: 2\n",                                                                             "{\"b\":1,\"a\":2}"                     },
         {"1: a\ntrue: b\n0x1F: c\n1.10: d\nnull: e\n",
-         "{\"1\":\"a\",\"true\":\"b\",\"0x1F\":\"c\",\"1.10\":\"d\",\"null\":\"e\"}"           },
-        {"? a\n: 1\n? b\n",                            "{\"a\":1,\"b\":null}"                  },
-        {"a:\nb: ''\n",                                "{\"a\":null,\"b\":\"\"}"               },
-        {"a:\n- 1\n- b: 2\n  c: 3\n- - 4\n",           "{\"a\":[1,{\"b\":2,\"c\":3},[4]]}"     },
-        {"a: >-\n  x\n  y\n\n  z\nb: |+\n  t\n\n",     "{\"a\":\"x y\\nz\",\"b\":\"t\\n\\n\"}" },
-        {"[a, b: c, {d: e}]",                          "[\"a\",{\"b\":\"c\"},{\"d\":\"e\"}]"   },
-        {"{a, b: , c: d}",                             "{\"a\":null,\"b\":null,\"c\":\"d\"}"   },
-        {"text: |\n  last line has no end",            "{\"text\":\"last line has no end\\n\"}"},
-        {"\xEF\xBB\xBF# mark\na: 1\n",                 "{\"a\":1}"                             },
-        {"a: é\r\nb: ж\r\n",                         "{\"a\":\"é\",\"b\":\"ж\"}"           },
+         "{\"1\":\"a\",\"true\":\"b\",\"0x1F\":\"c\",\"1.10\":\"d\",\"null\":\"e\"}"                                                         },
+        {"? a\n: 1\n? b\n",                                                                          "{\"a\":1,\"b\":null}"                  },
+        {"a:\nb: ''\n",                                                                              "{\"a\":null,\"b\":\"\"}"               },
+        {"a:\n- 1\n- b: 2\n  c: 3\n- - 4\n",                                                         "{\"a\":[1,{\"b\":2,\"c\":3},[4]]}"     },
+        {"a: >-\n  x\n  y\n\n  z\nb: |+\n  t\n\n",                                                   "{\"a\":\"x y\\nz\",\"b\":\"t\\n\\n\"}" },
+        {"[a, b: c, {d: e}]",                                                                        "[\"a\",{\"b\":\"c\"},{\"d\":\"e\"}]"   },
+        {"{a, b: , c: d}",                                                                           "{\"a\":null,\"b\":null,\"c\":\"d\"}"   },
+        {"text: |\n  last line has no end",                                                          "{\"text\":\"last line has no end\\n\"}"},
+        {"\xEF\xBB\xBF# mark\na: 1\n",                                                               "{\"a\":1}"                             },
+        {"a: x\xE2\x80\xA8y\xC2\x85z\nb: \"\xC2\x85 \xE2\x80\xA9\"\nc\xE2\x80\xA8: |\n  \xC2\x85\n",
+         "{\"a\":\"x\xE2\x80\xA8y\xC2\x85z\",\"b\":\"\xC2\x85 "
+         "\xE2\x80\xA9\",\"c\xE2\x80\xA8\":\"\xC2\x85\\n\"}"                                                                                 },
+        {"a: é\r\nb: ж\r\n",                                                                       "{\"a\":\"é\",\"b\":\"ж\"}"           },
     };
 
     (void)state;
@@ -498,8 +501,8 @@ static void json_documents_read_the_same_by_either_reader(void **state)
     static const char *const texts[] = {
         "{\"a\":1.0,\"b\":1e3,\"c\":-0,\"d\":1E+2,\"e\":0.10}",
         "{ \"a\" : \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20ac\" , \"\":\"\" }",
-        "[\"x: y # z\", \"'\", \"- a\", \"é€😀\", \"<<\", \"~\", \"null\", \"1\", \" \", "
-        "\"\\u0085\"]",
+        "[\"x: y # z\", \"'\", \"- a\", \"é€😀\", \"<<\", \"~\"]",
+        "[\"null\", \"1\", \" \", \"\\u0085\", \"\xC2\x85\"]",
         "\n\n[\n\t1,\n\t{\"é\": [null, true, false]},\n [],\r\n {}\n]\n\n",
         "[ [ [ [ \"deep\" ] ] ] ]",
         "---\n {\"a\": {\"b\": {\"c\": []}}}\n",
@@ -514,12 +517,10 @@ static void json_documents_read_the_same_by_either_reader(void **state)
         if (i < ARRAY_LEN(texts)) {
             buf_put(&text, str_from(texts[i]));
         } else {
-            /* Written with escapes, so that it holds no character that libyaml takes otherwise. */
+            /* JSON allows some characters that libyaml wants escaped. */
             Json *v = json_array(arena);
             json_push(arena, v, random_tree(arena, &random, 4));
             Str json = json_to_str(arena, v);
-            json = str_replace(arena, json, STR("\xC2\x85"), STR("\\u0085"));
-            json = str_replace(arena, json, STR("\xE2\x80\xA8"), STR("\\u2028"));
             json = str_replace(arena, json, STR("\x7F"), STR("\\u007f"));
             json = str_replace(arena, json, STR("\xEF\xBF\xBE"), STR("\\ufffe"));
             json = str_replace(arena, json, STR("\xEF\xBB\xBF"), STR("\\ufeff"));
