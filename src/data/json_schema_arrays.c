@@ -71,7 +71,8 @@ static bool find_repeated(Run *run, const Json *v, uint32_t *ret_first, uint32_t
         }
         return false;
     }
-    HashedItem *items = ARENA_ARRAY(run->scratch, HashedItem, v->n);
+    CLEANUP(arena_cleanup) Arena *temporary = arena_new(v->n * sizeof(HashedItem) + KIB);
+    HashedItem *items = ARENA_ARRAY(temporary, HashedItem, v->n);
     bool found = false;
     for (uint32_t i = 0; i < v->n; i++) {
         items[i] = (HashedItem){value_hash(run, v->items[i]), i};

@@ -693,27 +693,20 @@ static Rc node_compile(SchemaCompiler *c, SchemaNode *node)
 
 /* ---- entry points ---- */
 
-static void *pcre_alloc(size_t size, void *arena)
+static void match_context_free(void *context)
 {
-    return arena_alloc(arena, size);
-}
-
-static void pcre_free(void *block, void *arena)
-{
-    (void)block; /* the arena takes it back as a whole */
-    (void)arena;
+    pcre2_match_context_free(context);
 }
 
 static void pattern_contexts_init(SchemaCompiler *c, JsonSchema *schema)
 {
-    pcre2_general_context *general = pcre2_general_context_create(pcre_alloc, pcre_free, c->arena);
-    ASSERT(general != NULL);
-    c->pattern_context = pcre2_compile_context_create(general);
-    schema->match_context = pcre2_match_context_create(general);
+    c->pattern_context = pcre2_compile_context_create(NULL);
+    schema->match_context = pcre2_match_context_create(NULL);
     ASSERT(c->pattern_context != NULL && schema->match_context != NULL);
     IGNORE(pcre2_set_match_limit(schema->match_context, SCHEMA_MATCH_LIMIT)); /* never fail */
     IGNORE(pcre2_set_depth_limit(schema->match_context, SCHEMA_MATCH_DEPTH));
     IGNORE(pcre2_set_heap_limit(schema->match_context, SCHEMA_MATCH_HEAP_KIB));
+    arena_defer(c->arena, match_context_free, schema->match_context);
 }
 
 static Rc compile_all(SchemaCompiler *c, const Json *root, Str pointer, JsonSchema *schema)
@@ -761,6 +754,7 @@ Rc json_schema_compile_at(Arena *arena,
     c.patterns = map_init(work);
     pattern_contexts_init(&c, schema);
     Rc rc = compile_all(&c, root, pointer, schema);
+    pcre2_compile_context_free(c.pattern_context);
     arena_free(work);
     if (rc == RC_OK) {
         *ret = schema;

@@ -304,7 +304,7 @@ static bool format_relative_json_pointer(Str s)
 static bool format_regex(Str s)
 {
     Arena *work = arena_new(0);
-    Buf out = buf_init(work, SCHEMA_MAX_PATTERN_BYTES * 40);
+    Buf out = buf_init(work, SCHEMA_MAX_TRANSLATED_BYTES);
     const char *why = NULL;
     bool ok = jschema_regex_translate(work, s, &out, &why);
     arena_free(work);

@@ -26,13 +26,17 @@
 #include <string.h>
 
 enum {
-    SCHEMA_MAX_NODES = 200000,        /* compiled subschemas */
-    SCHEMA_MAX_NESTING = 200,         /* levels of a schema document */
-    SCHEMA_MAX_PATTERNS = 10000,      /* different patterns of one schema */
-    SCHEMA_MAX_PATTERN_BYTES = 8192,  /* of one pattern as written */
-    SCHEMA_MAX_PATTERN_GROUPS = 1000, /* capturing groups of one pattern */
-    SCHEMA_MAX_EVAL_DEPTH = 800,      /* nested subschemas of one run, references included */
-    SCHEMA_MATCH_LIMIT = 200000,      /* PCRE2 backtracking steps for one string */
+    SCHEMA_MAX_NODES = 200000,                   /* compiled subschemas */
+    SCHEMA_MAX_NESTING = 200,                    /* levels of a schema document */
+    SCHEMA_MAX_RESOURCES = 10000,                /* documents and parts with an $id */
+    SCHEMA_MAX_URI_BYTES = 4096,                 /* of $id and $ref, as written and resolved */
+    SCHEMA_MAX_PATTERN_BYTES = 8192,             /* of one pattern as written */
+    SCHEMA_MAX_PATTERN_GROUPS = 1000,            /* capturing groups of one pattern */
+    SCHEMA_MAX_TRANSLATED_BYTES = 320 * 1024,    /* of one pattern in PCRE2's syntax */
+    SCHEMA_MAX_PATTERN_MEMORY = 8 * 1024 * 1024, /* compiled patterns of one schema */
+    SCHEMA_MAX_JIT_BYTES = 4096,                 /* larger patterns are interpreted */
+    SCHEMA_MAX_EVAL_DEPTH = 800, /* nested subschemas of one run, references included */
+    SCHEMA_MATCH_LIMIT = 200000, /* PCRE2 backtracking steps for one string */
     SCHEMA_MATCH_DEPTH = 2000,
     SCHEMA_MATCH_HEAP_KIB = 1024,
 };
@@ -81,10 +85,9 @@ typedef struct SchemaResource {
     SchemaDraft draft;
     unsigned vocab;
     bool entered;    /* one of its nodes is compiled */
-    size_t n_linked; /* its anchors when `dynamic` was made */
+    size_t n_linked; /* of its anchors, those that `dynamic` reflects */
     Map anchors;     /* name -> SchemaAnchor (json_schema_refs.c), used while compiling */
-    SchemaDynamicAnchor *dynamic;
-    size_t n_dynamic;
+    VEC(SchemaDynamicAnchor) dynamic;
 } SchemaResource;
 
 typedef struct SchemaPattern {
@@ -218,6 +221,7 @@ typedef struct SchemaCompiler {
     bool all_documents_loaded;
     Json *metaschemas; /* the built-in ones by URI, once a reference needed one */
     pcre2_compile_context *pattern_context;
+    size_t pattern_bytes; /* compiled */
 } SchemaCompiler;
 
 typedef enum SchemaShape { /* where subschemas are in a keyword's value */

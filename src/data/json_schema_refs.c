@@ -155,6 +155,7 @@ resource_new(SchemaCompiler *c, Str uri, const Json *root, const SchemaLoc *loc)
     resource->root = root;
     resource->loc = loc;
     resource->anchors = map_init(c->work);
+    resource->dynamic.arena = c->arena;
     address_put(c, &c->resource_roots, root, resource);
     return resource;
 }
@@ -191,7 +192,15 @@ static Rc scan_id(SchemaCompiler *c, const Json *json, SchemaResource **resource
     }
     if (uri.len > 0 && json != (*resource)->root) {
         SchemaResource *outer = *resource;
+        if (uri.len > SCHEMA_MAX_URI_BYTES || c->resource_roots.n_live >= SCHEMA_MAX_RESOURCES) {
+            return jschema_fail(c, at.loc, id, "\"$id\" is too long or one of more than %d",
+                                SCHEMA_MAX_RESOURCES);
+        }
         uri = jschema_uri_resolve(c->arena, outer->uri, uri);
+        if (uri.len > SCHEMA_MAX_URI_BYTES) {
+            return jschema_fail(c, at.loc, id, "\"$id\" resolves to more than %d bytes",
+                                SCHEMA_MAX_URI_BYTES);
+        }
         const SchemaResource *old = map_get(&c->resources, uri);
         if (old != NULL && old->root != json && !at.lenient) {
             return jschema_fail(c, at.loc, id, "the \"$id\" %.*s is already taken", STR_ARG(uri));
@@ -293,6 +302,9 @@ Rc jschema_document_add(
     bool hidden = resource->draft == DRAFT_07 && json_get_c(root, "$ref") != NULL;
     if (json_is(id, JSON_STRING) && !is_anchor && !hidden) { /* known by both names */
         Str fragment;
+        if (id->text.len > SCHEMA_MAX_URI_BYTES) {
+            return jschema_fail(c, loc, id, "\"$id\" is too long");
+        }
         resource->uri =
             jschema_uri_resolve(c->arena, uri, jschema_uri_cut_fragment(id->text, &fragment));
         if (!map_has(&c->resources, resource->uri)) {
@@ -411,6 +423,19 @@ static Rc fragment_follow(
     return RC_OK;
 }
 
+/* The resource that the part of a reference before '#' names; NULL when unknown. */
+static Rc ref_resource(SchemaCompiler *c, const SchemaNode *from, Str uri, SchemaResource **ret)
+{
+    if (uri.len == 0) {
+        *ret = from->id.resource;
+        return RC_OK;
+    }
+    Arena *temporary = arena_new(0);
+    Rc rc = resource_find(c, jschema_uri_resolve(temporary, from->id.resource->uri, uri), ret);
+    arena_free(temporary);
+    return rc;
+}
+
 Rc jschema_ref_resolve(SchemaCompiler *c,
                        const SchemaNode *from,
                        const Json *ref,
@@ -419,48 +444,43 @@ Rc jschema_ref_resolve(SchemaCompiler *c,
     Str encoded;
     SchemaResource *resource = NULL;
     Error why = {0};
-    Str uri = jschema_uri_resolve(c->work, from->id.resource->uri, ref->text);
-    uri = jschema_uri_cut_fragment(uri, &encoded);
-    Buf fragment = buf_init(c->arena, SIZE_MAX / 2);
-    if (!buf_unurl(&fragment, encoded, false)) {
-        return jschema_fail(c, from->loc, ref, "\"%.*s\" \"%.*s\" is not a URI reference",
-                            STR_ARG(c->keyword), STR_ARG(ref->text));
+    Str uri = jschema_uri_cut_fragment(ref->text, &encoded);
+    Str shown = str_sub(ref->text, 0, 100);
+    Buf fragment = buf_init(c->arena, SCHEMA_MAX_URI_BYTES);
+    if (ref->text.len > SCHEMA_MAX_URI_BYTES || !buf_unurl(&fragment, encoded, false)) {
+        return jschema_fail(c, from->loc, ref,
+                            "\"%.*s\" \"%.*s\" is not a URI reference of up to %d bytes",
+                            STR_ARG(c->keyword), STR_ARG(shown), SCHEMA_MAX_URI_BYTES);
     }
-    TRY(resource_find(c, uri, &resource));
+    TRY(ref_resource(c, from, uri, &resource));
     if (resource == NULL) {
         return jschema_fail(c, from->loc, ref,
                             "\"%.*s\" \"%.*s\" leads to a document that is not known here; "
                             "nothing is fetched",
-                            STR_ARG(c->keyword), STR_ARG(ref->text));
+                            STR_ARG(c->keyword), STR_ARG(shown));
     }
     if (fragment_follow(c, resource, buf_str(&fragment), ret, &why) != RC_OK) {
         if (why.code == RC_OK) {
             return RC_INVALID; /* the place is there but is no schema: c->err says so */
         }
         return jschema_fail(c, from->loc, ref, "\"%.*s\" \"%.*s\" leads nowhere: %s",
-                            STR_ARG(c->keyword), STR_ARG(ref->text), why.message);
+                            STR_ARG(c->keyword), STR_ARG(shown), why.message);
     }
     return RC_OK;
 }
 
+/* Anchors are never removed, so those not seen yet are at the end of the map. */
 static Rc resource_link(SchemaCompiler *c, SchemaResource *resource)
 {
-    if (!resource->entered || resource->n_linked == resource->anchors.n_live) {
-        return RC_OK;
-    }
-    resource->n_linked = resource->anchors.n_live;
-    VEC(SchemaDynamicAnchor) found = {.arena = c->arena};
-    for (MapEntry *e = map_first(&resource->anchors); e; e = map_next(&resource->anchors, e)) {
-        const SchemaAnchor *anchor = e->value;
+    for (; resource->entered && resource->n_linked < resource->anchors.n; resource->n_linked++) {
+        const SchemaAnchor *anchor = resource->anchors.entries[resource->n_linked].value;
         if (anchor->dynamic) {
             SchemaTarget target = {anchor->json, anchor->resource, anchor->loc, STR_EMPTY};
             SchemaDynamicAnchor dynamic = {.name = anchor->name};
             TRY(jschema_node_of(c, &target, &dynamic.node));
-            VEC_PUSH(&found, dynamic);
+            VEC_PUSH(&resource->dynamic, dynamic);
         }
     }
-    resource->dynamic = found.at;
-    resource->n_dynamic = found.n;
     return RC_OK;
 }
 

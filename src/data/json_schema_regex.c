@@ -614,14 +614,40 @@ bool jschema_regex_translate(Arena *work, Str ecma, Buf *out, const char **ret_w
     }
     if (ok && depth > 0) {
         ok = refuse(&t, "has an unclosed group");
+    } else if (ok && !buf_ok(out)) {
+        ok = refuse(&t, "is too long");
     }
     *ret_why = t.why;
-    return ok && buf_ok(out);
+    return ok;
 }
 
 static void pattern_free(void *code)
 {
     pcre2_code_free(code);
+}
+
+/* The heap, not the arena: PCRE2 takes and gives back more than it keeps. */
+static pcre2_code *code_compile(SchemaCompiler *c, Str text, const char **ret_why)
+{
+    Buf out = buf_init(NULL, SCHEMA_MAX_TRANSLATED_BYTES);
+    pcre2_code *code = NULL;
+    int error = 0;
+    PCRE2_SIZE at = 0;
+    if (jschema_regex_translate(c->work, text, &out, ret_why)) {
+        code = pcre2_compile((PCRE2_SPTR)(out.len > 0 ? out.ptr : ""), out.len,
+                             PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
+                                 PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C,
+                             &error, &at, c->pattern_context);
+        if (code == NULL) {
+            PCRE2_UCHAR message[200];
+            if (pcre2_get_error_message(error, message, sizeof message) < 0) {
+                message[0] = '\0';
+            }
+            *ret_why = str_fmt(c->work, "cannot be used: %s", (const char *)message).ptr;
+        }
+    }
+    buf_done(&out);
+    return code;
 }
 
 Rc jschema_pattern_compile(SchemaCompiler *c,
@@ -634,35 +660,24 @@ Rc jschema_pattern_compile(SchemaCompiler *c,
         *ret = pattern;
         return RC_OK;
     }
-    *ret_why = "is one pattern too many for this schema";
-    if (c->patterns.n_live >= SCHEMA_MAX_PATTERNS) {
+    pcre2_code *code = code_compile(c, text, ret_why);
+    if (code == NULL) {
         return RC_INVALID;
     }
-    Buf out = buf_init(c->work, SCHEMA_MAX_PATTERN_BYTES * 40);
-    if (!jschema_regex_translate(c->work, text, &out, ret_why)) {
+    arena_defer(c->arena, pattern_free, code);
+    size_t size = 0;
+    IGNORE(pcre2_pattern_info(code, PCRE2_INFO_SIZE, &size)); /* cannot fail for this item */
+    c->pattern_bytes += size;
+    if (c->pattern_bytes > SCHEMA_MAX_PATTERN_MEMORY) {
+        *ret_why = "and those before it take too much memory; repeat less";
         return RC_INVALID;
     }
-    int code = 0;
-    PCRE2_SIZE at = 0;
-    Str translated = buf_str(&out);
+    if (size <= SCHEMA_MAX_JIT_BYTES) {
+        /* Without executable memory the interpreter does the same work, slower. */
+        IGNORE(pcre2_jit_compile(code, PCRE2_JIT_COMPLETE));
+    }
     pattern = ARENA_NEW(c->arena, SchemaPattern);
-    pattern->text = text;
-    pattern->code =
-        pcre2_compile((PCRE2_SPTR)(translated.ptr ? translated.ptr : ""), translated.len,
-                      PCRE2_UTF | PCRE2_NO_UTF_CHECK | PCRE2_DOLLAR_ENDONLY |
-                          PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C,
-                      &code, &at, c->pattern_context);
-    if (pattern->code == NULL) {
-        PCRE2_UCHAR message[200];
-        if (pcre2_get_error_message(code, message, sizeof message) < 0) {
-            message[0] = '\0';
-        }
-        *ret_why = str_fmt(c->work, "cannot be used: %s", (const char *)message).ptr;
-        return RC_INVALID;
-    }
-    /* Without executable memory the interpreter does the same work, slower. */
-    IGNORE(pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE));
-    arena_defer(c->arena, pattern_free, pattern->code);
+    *pattern = (SchemaPattern){.text = text, .code = code};
     IGNORE(map_put(&c->patterns, text, pattern));
     *ret = pattern;
     return RC_OK;

@@ -456,6 +456,37 @@ static void deep_schema_is_refused(void **state)
     arena_free(arena);
 }
 
+/* Each is refused by its limit, not by running out of memory. */
+static void greedy_schemas_are_refused(void **state)
+{
+    (void)state;
+    enum { PATTERNS, LONG_PATTERN, WIDE_PATTERN, LONG_REF, LONG_ID, KINDS };
+    for (int kind = 0; kind < KINDS; kind++) {
+        Arena *arena = arena_new(0);
+        Buf text = buf_init(arena, 8 * MIB);
+        const JsonSchema *schema = NULL;
+        Error err = {0};
+        buf_put(&text, kind == LONG_REF  ? STR("{\"$ref\":\"")
+                       : kind == LONG_ID ? STR("{\"not\":{\"$id\":\"")
+                                         : STR("{\"patternProperties\":{\""));
+        for (int i = 0; i < 9000; i++) {
+            if (kind == PATTERNS) {
+                buf_fmt(&text, "(a%d){900}\":true,\"", i);
+            } else if (kind == WIDE_PATTERN) {
+                buf_put(&text, i < 4000 ? STR("\\\\S") : STR_EMPTY);
+            } else {
+                buf_char(&text, 'a');
+            }
+        }
+        buf_put(&text, kind == LONG_REF  ? STR("\"}")
+                       : kind == LONG_ID ? STR("\"}}")
+                                         : STR("\":true}}"));
+        const Json *root = parse(arena, buf_str(&text));
+        assert_int_equal(json_schema_compile(arena, root, NULL, &schema, &err), RC_INVALID);
+        arena_free(arena);
+    }
+}
+
 static void long_reference_chain_compiles(void **state)
 {
     (void)state;
@@ -696,6 +727,7 @@ int main(void)
         cmocka_unit_test(doubling_references_are_stopped),
         cmocka_unit_test(hostile_pattern_is_stopped),
         cmocka_unit_test(deep_schema_is_refused),
+        cmocka_unit_test(greedy_schemas_are_refused),
         cmocka_unit_test(long_reference_chain_compiles),
         cmocka_unit_test(unevaluated_works_on_wide_objects),
         cmocka_unit_test(unique_items_finds_late_duplicates),

@@ -133,16 +133,17 @@ bool jschema_eval_child(Run *run, const SchemaNode *node, const Json *child, uin
 /* ---- nodes ---- */
 
 /* $dynamicRef: the outermost resource in scope that has the anchor decides. */
-static const SchemaNode *dynamic_target(const Run *run, const SchemaDynamicRef *ref)
+static const SchemaNode *dynamic_target(Run *run, const SchemaDynamicRef *ref)
 {
     const SchemaNode *target = ref->target;
     if (ref->anchor.len == 0) {
         return target;
     }
     for (const Scope *s = run->scope; s != NULL; s = s->up) {
-        for (size_t i = 0; i < s->resource->n_dynamic; i++) {
-            if (str_eq(s->resource->dynamic[i].name, ref->anchor)) {
-                target = s->resource->dynamic[i].node;
+        run->ticks -= (int)(s->resource->dynamic.n / 16);
+        for (size_t i = 0; i < s->resource->dynamic.n; i++) {
+            if (str_eq(s->resource->dynamic.at[i].name, ref->anchor)) {
+                target = s->resource->dynamic.at[i].node;
             }
         }
     }
@@ -217,7 +218,7 @@ bool jschema_eval(Run *run, const SchemaNode *node, const Json *v, Marks *marks)
     run->depth++;
     const Scope *outer = run->scope;
     Scope scope = {.up = outer, .resource = node->id.resource};
-    if (scope.resource->n_dynamic > 0 && (outer == NULL || outer->resource != scope.resource)) {
+    if (scope.resource->dynamic.n > 0 && (outer == NULL || outer->resource != scope.resource)) {
         run->scope = &scope;
     }
     bool ok = node->unevaluated_items != NULL || node->unevaluated_properties != NULL
