@@ -1,45 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
- * platform/records/records.h - the generic registry: what is declared with x-record in the contract is
- * listed, read, created, replaced, patched, deleted, restored and followed through its history here.
+ * platform/records/records.h - the generic registry: what is declared with x-record in the contract
+ * is listed, read, created, replaced, patched, deleted, restored and followed through its history
+ * here.
  *
- * A record's table has the columns id (UUIDv7 text primary key), revision (integer, from 1), created_at, updated_at
- * (microseconds), created_by, updated_by (text, NULL for none), with soft_delete also deleted_at, deleted_by, and one
- * column per schema property of the same name (objects and arrays as JSON text). On the wire times are RFC 3339 and
- * ETag is "<revision>". Every write, in one transaction: the row, an audit row with before and after (secrets
- * masked), an event <collection>.created/updated/deleted/restored, and the hooks. */
+ * A record's table has the columns id (UUIDv7 text primary key), revision (integer, from 1),
+ * created_at, updated_at (microseconds), created_by, updated_by (text, NULL for none), with
+ * soft_delete also deleted_at, deleted_by, and one column per schema property of the same name
+ * (objects and arrays as JSON text). On the wire times are RFC 3339 and ETag is "<revision>". Every
+ * write, in one transaction: the row, an audit row with before and after (secrets masked), an event
+ * <collection>.created/updated/deleted/restored, and the hooks. */
 #ifndef PLATFORM_RECORDS_H
 #define PLATFORM_RECORDS_H
 
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
 
-typedef enum FieldType { FIELD_STRING, FIELD_INTEGER, FIELD_NUMBER, FIELD_BOOLEAN, FIELD_TIME, FIELD_UUID, FIELD_JSON } FieldType;
+typedef struct RecordHooks RecordHooks;
+
+typedef enum FieldType {
+    FIELD_STRING,
+    FIELD_INTEGER,
+    FIELD_NUMBER,
+    FIELD_BOOLEAN,
+    FIELD_TIME,
+    FIELD_UUID,
+    FIELD_JSON
+} FieldType;
 
 typedef struct RecordField {
-    Str name;          /* property and column */
+    Str name; /* property and column */
     FieldType type;
     bool required, read_only, immutable, secret, nullable;
-    Str references;    /* x-references: record name whose id this holds ("Organization"); "" none */
+    Str references; /* x-references: record name whose id this holds ("Organization"); "" none */
     const Json *schema;
 } RecordField;
 
 struct RecordType {
-    Str name;          /* "Organization" */
-    Str collection;    /* "organizations": operation prefix and event prefix */
+    Str name;       /* "Organization" */
+    Str collection; /* "organizations": operation prefix and event prefix */
     Str table;
     Str module;
-    Str path;          /* "/api/organizations" */
-    Str parent_param;  /* path parameter that is also a field ("service_id" in /services/{service_id}/versions); "" */
-    Str condition;     /* x-record.where: a constant SQL condition on the table, from the contract; "" */
+    Str path;         /* "/api/organizations" */
+    Str parent_param; /* path parameter that is also a field ("service_id" in
+                         /services/{service_id}/versions); "" */
+    Str condition; /* x-record.where: a constant SQL condition on the table, from the contract; ""
+                    */
     bool soft_delete;
-    Str unique;        /* x-record.unique: comma-separated fields, for a clear conflict message */
+    Str unique; /* x-record.unique: comma-separated fields, for a clear conflict message */
     RecordField *fields;
     size_t n_fields;
-    const struct RecordHooks *hooks; /* NULL when none */
+    const RecordHooks *hooks; /* NULL when none */
 };
 
-/* What a hook sees and may change. before is NULL on create, after NULL on delete. after is the full new
- * record (all fields, defaults applied); hooks may set members of it. */
+/* What a hook sees and may change. before is NULL on create, after NULL on delete. after is the
+ * full new record (all fields, defaults applied); hooks may set members of it. */
 typedef struct RecordChange {
     const RecordType *type;
     RecordVerb verb; /* CREATE, REPLACE, PATCH, DELETE, RESTORE */
@@ -54,22 +68,29 @@ struct RecordHooks {
     Rc (*prepare)(Ctx *cx, RecordChange *change);
     /* Inside the transaction, after the row is written: further rows, jobs, events. */
     Rc (*written)(Ctx *cx, const RecordChange *change);
-    /* Replaces the writing of the row itself (a record whose rows another engine keeps). Must leave the row
-     * as change->after says and keep revision. NULL: the engine writes. */
+    /* Replaces the writing of the row itself (a record whose rows another engine keeps). Must leave
+     * the row as change->after says and keep revision. NULL: the engine writes. */
     Rc (*store)(Ctx *cx, RecordChange *change);
-    /* Adds computed, read-only members to records about to be answered; one call per answer, set-based. */
+    /* Adds computed, read-only members to records about to be answered; one call per answer,
+     * set-based. */
     Rc (*present)(Ctx *cx, Json **records, size_t n);
 };
 
 /* Built from the contract and the enabled modules' hooks. */
-MUST_CHECK Rc records_new(Contract *contract, const Module *const *modules, size_t n_modules, Records **ret, Error *err);
+MUST_CHECK Rc records_new(
+    Contract *contract, const Module *const *modules, size_t n_modules, Records **ret, Error *err);
 void records_free(Records *records);
 const RecordType *records_type(const Records *records, Str name); /* NULL when unknown */
+
+/* Prepares the statements of every type on db: for the test that keeps both dialects and the
+ * migrations honest. */
+MUST_CHECK Rc records_check(Records *records, Db *db, Error *err);
 
 /* Serves every x-records operation (call->op->record, ->verb). */
 Rc records_serve(Ctx *cx, Call *call);
 
-/* For modules: the same engine without HTTP. Inside cx's write transaction (writes) or read scope. Results in cx->arena. */
+/* For modules: the same engine without HTTP. Inside cx's write transaction (writes) or read scope.
+ * Results in cx->arena. */
 MUST_CHECK Rc record_get(Ctx *cx, const char *record, Str id, Json **ret);
 MUST_CHECK Rc record_create(Ctx *cx, const char *record, const Json *values, Json **ret);
 MUST_CHECK Rc record_patch(Ctx *cx, const char *record, Str id, const Json *patch, Json **ret);

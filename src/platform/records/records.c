@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The registry of record types, and the engine without HTTP. */
+#include "platform/module.h"
+#include "platform/records/records_priv.h"
+
+const RecordType *records_type(const Records *records, Str name)
+{
+    for (size_t i = 0; i < records->n; i++) {
+        if (str_eq(records->specs[i]->type.name, name)) {
+            return &records->specs[i]->type;
+        }
+    }
+    return NULL;
+}
+
+static Rc build_all(Records *records, Contract *contract, Error *err)
+{
+    const Json *schemas = json_path(contract_json(contract), "components", "schemas", NULL);
+    uint32_t n = json_is(schemas, JSON_OBJECT) ? schemas->n : 0;
+    records->specs = ARENA_ARRAY(records->arena, RecordSpec *, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const JsonMember *m = &schemas->members[i];
+        if (json_get_c(m->value, "x-record")) {
+            TRY(spec_build(records, contract, m->key, m->value, &records->specs[records->n], err));
+            records->n++;
+        }
+    }
+    return RC_OK;
+}
+
+static Rc check_all_references(const Records *records, Error *err)
+{
+    for (size_t i = 0; i < records->n; i++) {
+        const RecordType *type = &records->specs[i]->type;
+        for (size_t f = 0; f < type->n_fields; f++) {
+            Str target = type->fields[f].references;
+            if (target.len > 0 && !records_type(records, target)) {
+                return error_set(
+                    err, RC_INVALID,
+                    "The contract's record %.*s: %.*s refers to \"%.*s\", which is no record.",
+                    STR_ARG(type->name), STR_ARG(type->fields[f].name), STR_ARG(target));
+            }
+        }
+    }
+    return RC_OK;
+}
+
+static Rc attach_hooks(Records *records, const Module *module, Error *err)
+{
+    for (size_t i = 0; i < module->n_hooks; i++) {
+        const RecordType *type = records_type(records, str_from(module->hooks[i].record));
+        if (!type) {
+            return error_set(err, RC_INVALID,
+                             "Module %s has hooks for \"%s\", which is no record of the contract.",
+                             module->name, module->hooks[i].record);
+        }
+        for (size_t s = 0; s < records->n; s++) {
+            if (&records->specs[s]->type == type) {
+                records->specs[s]->type.hooks = &module->hooks[i];
+            }
+        }
+    }
+    return RC_OK;
+}
+
+static Rc build(Records *records,
+                Contract *contract,
+                const Module *const *modules,
+                size_t n_modules,
+                Error *err)
+{
+    TRY(build_all(records, contract, err));
+    TRY(check_all_references(records, err));
+    for (size_t i = 0; i < n_modules; i++) {
+        TRY(attach_hooks(records, modules[i], err));
+    }
+    for (size_t i = 0; i < records->n; i++) {
+        const RecordType *type = &records->specs[i]->type;
+        IGNORE(contract_bind_record(contract, type->name,
+                                    type)); /* one that only code writes has no operation */
+    }
+    return RC_OK;
+}
+
+Rc records_new(
+    Contract *contract, const Module *const *modules, size_t n_modules, Records **ret, Error *err)
+{
+    Arena *arena = arena_new(16 * KIB);
+    Records *records = ARENA_NEW(arena, Records);
+    records->arena = arena;
+    Rc rc = build(records, contract, modules, n_modules, err);
+    if (rc != RC_OK) {
+        arena_free(arena);
+        return rc;
+    }
+    *ret = records;
+    return RC_OK;
+}
+
+void records_free(Records *records)
+{
+    if (records) {
+        arena_free(records->arena);
+    }
+}
+
+Rc records_check(Records *records, Db *db, Error *err)
+{
+    for (size_t i = 0; i < records->n; i++) {
+        const RecordSpec *spec = records->specs[i];
+        const SqlText *const texts[] = {&spec->select, &spec->count,  &spec->get,    &spec->lock,
+                                        &spec->refer,  &spec->insert, &spec->update, &spec->remove};
+        for (size_t t = 0; t < ARRAY_LEN(texts); t++) {
+            CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+            const char *sql = str_cstr(arena, texts[t]->text[db_kind(db)]);
+            Query query = {.name = str_cstr(arena, spec->type.name), .sql = sql};
+            TRY(db_check_query(db, &query, err));
+        }
+    }
+    return RC_OK;
+}
+
+/* ---- for modules */
+
+static const RecordSpec *spec_named(Ctx *cx, const char *record)
+{
+    const RecordType *type = records_type(cx->platform->records, str_from(record));
+    ASSERT(type);
+    return spec_of(type);
+}
+
+Rc record_get(Ctx *cx, const char *record, Str id, Json **ret)
+{
+    const RecordSpec *spec = spec_named(cx, record);
+    Row row;
+    Rc rc = RC_NOT_FOUND;
+    id = str_lower(cx->arena, id);
+    TRY(ctx_read(cx));
+    if (uuid_is_valid(id)) {
+        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), &row);
+    }
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && spec_is_deleted(spec, row.json))) {
+        return fail_not_found(cx, spec, id);
+    }
+    TRY(rc);
+    *ret = row.json;
+    return RC_OK;
+}
+
+Rc record_create(Ctx *cx, const char *record, const Json *values, Json **ret)
+{
+    WriteOptions o = {.by_client = false};
+    Row row;
+    TRY(write_create(cx, spec_named(cx, record), values, &o, &row));
+    if (ret) {
+        *ret = row.json;
+    }
+    return RC_OK;
+}
+
+Rc record_patch(Ctx *cx, const char *record, Str id, const Json *patch, Json **ret)
+{
+    WriteOptions o = {.by_client = false};
+    Row row;
+    TRY(write_change(cx, spec_named(cx, record), VERB_PATCH, id, patch, &o, &row));
+    if (ret) {
+        *ret = row.json;
+    }
+    return RC_OK;
+}
+
+Rc record_delete(Ctx *cx, const char *record, Str id)
+{
+    WriteOptions o = {.by_client = false};
+    Row row;
+    return write_change(cx, spec_named(cx, record), VERB_DELETE, id, NULL, &o, &row);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The operations of x-records over HTTP. */
+#include "platform/records/idempotency.h"
+#include "platform/records/records_priv.h"
+
+/* Path parameters other than the record's own id are fields of the record: they lie under that
+ * parent. */
+static size_t fixed_of_path(Ctx *cx, const Call *call, HttpPair ret[CALL_PATH_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < call->n_path; i++) {
+        if (!str_is(call->path[i].name, "id")) {
+            Str value = call->path[i].value;
+            ret[n++] = (HttpPair){call->path[i].name,
+                                  uuid_is_valid(value) ? str_lower(cx->arena, value) : value};
+        }
+    }
+    return n;
+}
+
+static Rc answer_record(Ctx *cx, Call *call, const RecordSpec *spec, int status, const Row *row)
+{
+    Json *record = row->json;
+    TRY(present(cx, spec, &record, 1));
+    reply_json_tree(cx, call, status, record);
+    reply_header(call, "ETag", str_fmt(cx->arena, "\"%lld\"", (long long)row->revision));
+    return RC_OK;
+}
+
+static Rc serve_get(Ctx *cx, Call *call, const RecordSpec *spec, const WriteOptions *o)
+{
+    Str id = str_lower(cx->arena, call_path(call, "id"));
+    bool include_deleted =
+        spec->type.soft_delete && call_query_bool(call, "include_deleted", false);
+    Row row;
+    Rc rc = RC_NOT_FOUND;
+    TRY(ctx_read(cx));
+    if (uuid_is_valid(id)) {
+        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), &row);
+    }
+    if (rc == RC_OK && (!row_fits_path(spec, &row, o->fixed, o->n_fixed) ||
+                        (!include_deleted && spec_is_deleted(spec, row.json)))) {
+        rc = RC_NOT_FOUND;
+    }
+    if (rc == RC_NOT_FOUND) {
+        return fail_not_found(cx, spec, id);
+    }
+    TRY(rc);
+    return answer_record(cx, call, spec, 200, &row);
+}
+
+/* A parent in the path that is not there is a wrong path, not a wrong field. */
+static Rc parent_not_found(Ctx *cx, Rc rc, const WriteOptions *o)
+{
+    for (size_t i = 0; rc == RC_INVALID && cx->error.n_fields == 1 && i < o->n_fixed; i++) {
+        Str pointer = str_fmt(cx->arena, "/%.*s", STR_ARG(o->fixed[i].name));
+        bool is_missing = strncmp(cx->error.fields[0].message, "there is no such",
+                                  strlen("there is no such")) == 0;
+        if (is_missing && str_is(pointer, cx->error.fields[0].pointer)) {
+            error_clear(&cx->error);
+            return fail(cx, RC_NOT_FOUND,
+                        "There is nothing under this path: its parent does not exist.");
+        }
+    }
+    return rc;
+}
+
+static Rc serve_create(Ctx *cx, Call *call, const RecordSpec *spec, const WriteOptions *o)
+{
+    CLEANUP(idempotency_done) Idempotency idem = {.is_running = false};
+    bool replayed;
+    Row row;
+    TRY(idempotency_begin(cx, call, &idem));
+    TRY(ctx_begin(cx));
+    TRY(idempotency_claim(cx, call, &idem, &replayed));
+    if (replayed) {
+        return RC_OK;
+    }
+    TRY(parent_not_found(cx, write_create(cx, spec, call->body, o, &row), o));
+    Str path = call_target_path(cx, call), id = json_str_at(row.json, "id");
+    TRY(answer_record(cx, call, spec, 201, &row));
+    reply_header(call, "Location", str_fmt(cx->arena, "%.*s/%.*s", STR_ARG(path), STR_ARG(id)));
+    TRY(idempotency_keep(cx, call, &idem));
+    return ctx_commit(cx);
+}
+
+static Rc serve_change(Ctx *cx, Call *call, const RecordSpec *spec, WriteOptions *o)
+{
+    RecordVerb verb = call->op->verb;
+    Row row;
+    o->if_match = verb == VERB_RESTORE ? STR_EMPTY : call_header(call, "If-Match");
+    TRY(ctx_begin(cx));
+    TRY(write_change(cx, spec, verb, call_path(call, "id"), call->body, o, &row));
+    if (verb == VERB_DELETE) {
+        reply_empty(call, 204);
+    } else {
+        TRY(answer_record(cx, call, spec, 200, &row));
+    }
+    return ctx_commit(cx);
+}
+
+Rc records_serve(Ctx *cx, Call *call)
+{
+    const RecordSpec *spec = spec_of(call->op->record);
+    HttpPair fixed[CALL_PATH_MAX];
+    WriteOptions o = {.by_client = true, .fixed = fixed, .n_fixed = fixed_of_path(cx, call, fixed)};
+    switch (call->op->verb) {
+    case VERB_LIST:
+        return list_serve(cx, call, spec, o.fixed, o.n_fixed);
+    case VERB_HISTORY:
+        return history_serve(cx, call, spec, o.fixed, o.n_fixed);
+    case VERB_GET:
+        return serve_get(cx, call, spec, &o);
+    case VERB_CREATE:
+        return serve_create(cx, call, spec, &o);
+    case VERB_REPLACE:
+    case VERB_PATCH:
+    case VERB_DELETE:
+    case VERB_RESTORE:
+        return serve_change(cx, call, spec, &o);
+    case VERB_NONE:
+        break;
+    }
+    return fail(cx, RC_INTERNAL, "The operation is not one of records.");
+}
