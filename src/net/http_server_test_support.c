@@ -195,12 +195,12 @@ static void done(void *user,
 {
     TestServer *server = user;
 
-    assert_true(duration_us >= 0 && http_started_us(r) > 0 && http_target(r).len > 0);
+    assert_true(status >= 200 && duration_us >= 0 && http_started_us(r) > 0 &&
+                http_target(r).len > 0);
     mutex_lock(&server->lock);
     server->n_done++;
     server->n_aborted += is_aborted;
-    server->last_status = status;
-    server->last_bytes = bytes;
+    server->last_bytes = (unsigned)bytes;
     cond_broadcast(&server->changed);
     mutex_unlock(&server->lock);
 }
@@ -265,6 +265,14 @@ void test_wait_for(TestServer *server, const unsigned *value, unsigned wanted)
     unsigned reached = *value;
     mutex_unlock(&server->lock);
     assert_true(reached >= wanted);
+}
+
+unsigned test_value(TestServer *server, const unsigned *value)
+{
+    mutex_lock(&server->lock);
+    unsigned now = *value;
+    mutex_unlock(&server->lock);
+    return now;
 }
 
 HttpStream *test_stream(TestServer *server, unsigned index)

@@ -55,9 +55,8 @@ typedef struct TestServer {
     HttpStream *streams[TEST_STREAMS_MAX];
     unsigned n_streams, n_gone;
     unsigned n_done, n_aborted, n_refused;
-    int last_status;
-    size_t last_bytes;
-    Rc read_failure; /* of the last http_body_read that failed */
+    unsigned last_bytes;   /* of the last call of done */
+    unsigned read_failure; /* of the last http_body_read that failed: an Rc */
 } TestServer;
 
 void test_server_start(TestServer *server, const HttpServerOptions *options); /* NULL: defaults */
@@ -66,6 +65,7 @@ void test_gate_set(TestServer *server, bool is_open);
 /* Waits until *value (guarded by server->lock) is at least `wanted`; fails the test if it never is.
  */
 void test_wait_for(TestServer *server, const unsigned *value, unsigned wanted);
+unsigned test_value(TestServer *server, const unsigned *value);
 HttpStream *test_stream(TestServer *server, unsigned index); /* waits for it */
 
 typedef struct Client {
