@@ -314,12 +314,15 @@ static void test_fetch_and_follow(void **state)
 {
     Fixture *f = *state;
     Str first = sh(f, "git rev-parse HEAD");
+    const char *copy = str_fmt(f->arena, "%s/repo.git", f->cache).ptr;
+    struct stat before, after;
 
     expect_ok(f, head(f));
     assert_str(f->commit, first);
     expect_ok(f, fetch(f));
     assert_str(f->commit, first);
     assert_str(show(f, "a.yaml"), STR("one\n"));
+    assert_int_equal(stat(copy, &before), 0);
     /* A new commit, and one that rewrites history. */
     Str second = sh(f, "echo new >a.yaml && git commit -qam second && git rev-parse HEAD");
     expect_ok(f, fetch(f));
@@ -330,6 +333,8 @@ static void test_fetch_and_follow(void **state)
     expect_ok(f, fetch(f));
     assert_str(f->commit, third);
     assert_str(show(f, "a.yaml"), STR("other\n"));
+    assert_int_equal(stat(copy, &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino); /* updated, not made anew */
     /* History is not brought along. */
     f->commit = first;
     assert_true(sh(f, "git rev-list --count HEAD").ptr[0] == '2');
@@ -542,7 +547,8 @@ static void test_size_limit(void **state)
     first = f->commit;
     IGNORE(sh(f, "head -c 1000000 /dev/urandom >big && git add big && git commit -qm big").len ==
            1);
-    expect_rc(f, fetch(f), RC_LIMIT, "larger than");
+    /* Stopped while it arrives, and not only measured afterwards. */
+    expect_rc(f, fetch(f), RC_LIMIT, "cannot be read: it is larger than permitted here");
     /* The last good state is still there. */
     f->commit = first;
     assert_str(show(f, "a.yaml"), STR("one\n"));
@@ -690,6 +696,7 @@ static void test_environment(void **state)
     assert_true(
         has_word(&r.env, "=Authorization: Basic eC1hY2Nlc3MtdG9rZW46dA==")); /* x-access-token:t */
     assert_true(has_word(&r.env, "GIT_ALLOW_PROTOCOL=http"));
+    assert_true(has_word(&r.env, "GIT_TERMINAL_PROMPT=0"));
     assert_false(has_word(&r.env, "GIT_SSH_COMMAND"));
 
     f->options.url = STR("git@127.1:x");

@@ -7,6 +7,7 @@
 #include "net/http_client_test_support.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- what each test has */
 
@@ -514,6 +515,44 @@ static void test_redirect_drops_credentials(void **state)
     server_stop(other);
 }
 
+static void test_tls(void **state)
+{
+    Fixture *f = *state;
+    char file[] = "/tmp/fairway-ca-XXXXXX";
+    int fd = mkstemp(file);
+    TlsServer *tls = tls_server_start(file);
+    Str base = str_fmt(f->arena, "https://127.0.0.1:%u", tls_server_port(tls));
+    HttpClient *plain = f->client;
+
+    assert_true(fd >= 0 && close(fd) == 0);
+    /* A certificate that nobody vouches for. */
+    HttpCall c = {.url = str_fmt(f->arena, "%.*s/ok", STR_ARG(base)),
+                  .allow = allow_list,
+                  .max_redirects = 5};
+    assert_int_equal(call(f, c), RC_UPSTREAM);
+    expect_message(f, "the certificate of 127.0.0.1 is not trusted");
+
+    assert_int_equal(http_client_new(&(HttpClientOptions){.ca_file = file}, &f->client, &f->err),
+                     RC_OK);
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_is(f->answer.body, "secret"));
+    /* From https only to https; from http to https is welcome. */
+    c.url = str_fmt(f->arena, "%.*s/to?%.*s/ok", STR_ARG(base), STR_ARG(base));
+    assert_int_equal(call(f, c), RC_OK);
+    c.url = str_fmt(f->arena, "%.*s/to?%.*s", STR_ARG(base), STR_ARG(url_of(f, "/ok")));
+    assert_int_equal(call(f, c), RC_DENIED);
+    expect_message(f, "from https to http");
+    assert_int_equal(atomic_load(&f->server->requests), 0);
+    c.url = url_of(f, str_fmt(f->arena, "/to?%.*s/ok", STR_ARG(base)).ptr);
+    assert_int_equal(call(f, c), RC_OK);
+    assert_true(str_is(f->answer.body, "secret"));
+
+    http_client_free(f->client);
+    f->client = plain;
+    tls_server_stop(tls);
+    assert_int_equal(unlink(file), 0);
+}
+
 /* ---- limits */
 
 static void test_body_limit(void **state)
@@ -596,6 +635,49 @@ static void test_connections_are_reused(void **state)
     assert_int_equal(atomic_load(&f->server->requests), 10);
     assert_int_equal(atomic_load(&f->server->connections), 1);
     assert_int_equal(http_client_idle_handles(f->client), 1);
+}
+
+typedef struct Nested {
+    Fixture *f;
+    HttpCall inner;
+    Rc rc;
+} Nested;
+
+/* A second call while the first is under way takes a second handle. */
+static bool allow_after_inner_call(void *user, Str host, uint16_t port)
+{
+    Nested *n = user;
+    HttpAnswer answer;
+
+    (void)host;
+    (void)port;
+    n->rc = http_client_call(n->f->client, &n->inner, n->f->arena, &answer, NULL);
+    return true;
+}
+
+static void test_handle_of_the_same_origin_is_taken(void **state)
+{
+    Fixture *f = *state;
+    Server *other = server_start_on(AF_INET);
+    Str url = str_fmt(f->arena, "http://127.0.0.1:%u/ok", other->port);
+    Nested nested = {
+        .f = f, .inner = {.url = url, .allow = allow_list},
+             .rc = RC_INTERNAL
+    };
+
+    assert_int_equal(call(f, (HttpCall){.url = url_of(f, "/ok"),
+                                        .allow = allow_after_inner_call,
+                                        .allow_user = &nested}),
+                     RC_OK);
+    assert_int_equal(nested.rc, RC_OK);
+    assert_int_equal(http_client_idle_handles(f->client), 2);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(call(f, (HttpCall){.url = url, .allow = allow_list}), RC_OK);
+        assert_int_equal(get(f, "/ok"), RC_OK);
+    }
+    assert_int_equal(atomic_load(&other->connections), 1);
+    assert_int_equal(atomic_load(&f->server->connections), 1);
+    server_stop(other);
 }
 
 /* ---- breaker and counters */
@@ -813,11 +895,13 @@ int main(void)
         TEST(test_redirect_method),
         TEST(test_redirect_is_judged_anew),
         TEST(test_redirect_drops_credentials),
+        TEST(test_tls),
         TEST(test_body_limit),
         TEST(test_decompression),
         TEST(test_deadline),
         TEST(test_broken_answers),
         TEST(test_connections_are_reused),
+        TEST(test_handle_of_the_same_origin_is_taken),
         TEST(test_breaker),
         TEST(test_breaker_lets_one_through),
         TEST(test_breaker_is_bounded),

@@ -36,4 +36,10 @@ struct Server {
 Server *server_start_on(int family);
 void server_stop(Server *server);
 
+/* Answers https with a certificate of its own for 127.0.0.1: /ok, and /to?URL as above. */
+typedef struct TlsServer TlsServer;
+TlsServer *tls_server_start(const char *certificate_file); /* writes the certificate there, PEM */
+uint16_t tls_server_port(const TlsServer *server);
+void tls_server_stop(TlsServer *server);
+
 #endif

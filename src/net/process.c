@@ -418,7 +418,6 @@ static void end_group(Run *run, int *ret_status)
     IGNORE(kill(-run->pid, SIGKILL) != 0); /* no such group: it failed before it made one */
     while (waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
     }
-    IGNORE(kill(-run->pid, SIGKILL) != 0); /* what it started between the two */
     while (waitpid(run->pid, ret_status, 0) < 0 && errno == EINTR) {
     }
 }

@@ -259,6 +259,22 @@ static void test_deadline_ends_grandchildren(void **state)
     assert_int_equal(file_remove_tree(folder, &err), RC_OK);
 }
 
+static void test_whole_group_may_end_in_order(void **state)
+{
+    char folder[] = "/tmp/fairway-process-XXXXXX";
+    ProcessResult r;
+    Error err = {0};
+
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(
+        run_sh(*state,
+               "trap : TERM; (trap 'echo >got-term; exit' TERM; sleep 1000 & wait) & wait; wait",
+               (ProcessOptions){.timeout_us = 300 * US_PER_MS, .folder = folder}, &r, &err),
+        RC_TIMEOUT);
+    assert_true(file_exists(str_fmt(*state, "%s/got-term", folder).ptr));
+    assert_int_equal(file_remove_tree(folder, &err), RC_OK);
+}
+
 static void test_end_ends_grandchildren(void **state)
 {
     ProcessResult r;
@@ -318,15 +334,23 @@ static void test_no_files_leak(void **state)
 
 static void test_closed_standard_files(void **state)
 {
-    int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+    int saved[3];
     ProcessResult r;
     Error err = {0};
 
-    /* A daemon may run without standard input; the pipes then get its number. */
-    assert_int_equal(close(STDIN_FILENO), 0);
+    /* A daemon may run without standard files; the pipes then get their numbers. */
+    for (int fd = 0; fd < 3; fd++) {
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+        assert_true(saved[fd] >= 10);
+    }
+    for (int fd = 0; fd < 3; fd++) {
+        (void)close(fd);
+    }
     Rc rc = run_sh(*state, "cat; echo e >&2", (ProcessOptions){.input = STR("text")}, &r, &err);
-    assert_true(saved < 0 || dup2(saved, STDIN_FILENO) == STDIN_FILENO);
-    assert_true(saved < 0 || close(saved) == 0);
+    for (int fd = 0; fd < 3; fd++) {
+        assert_int_equal(dup2(saved[fd], fd), fd);
+        assert_int_equal(close(saved[fd]), 0);
+    }
     assert_int_equal(rc, RC_OK);
     assert_true(str_is(r.output, "text"));
     assert_true(str_is(r.err_tail, "e\n"));
@@ -376,6 +400,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_surroundings, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_ends_grandchildren, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole_group_may_end_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_end_ends_grandchildren, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_files_leak, setup, teardown),
         cmocka_unit_test_setup_teardown(test_closed_standard_files, setup, teardown),
