@@ -633,7 +633,7 @@ check_and_build(Builder *b, YamlCheck *check, const yaml_event_t *event, Documen
 
 static Rc read_events(Builder *b, yaml_parser_t *parser, DocumentVec *documents)
 {
-    YamlCheck check = yaml_check_init(b->piece->text, b->limits.max_depth);
+    YamlCheck check = yaml_check_init(b->piece, b->limits.max_depth);
     yaml_event_type_t type = YAML_NO_EVENT;
     Rc rc = RC_OK;
 

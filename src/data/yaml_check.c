@@ -27,15 +27,10 @@ static const char problem_anchor[] =
 static const char problem_block[] =
     "an empty line before a block scalar's text has more spaces than the text itself";
 
-YamlCheck yaml_check_init(Str text, size_t max_depth)
+YamlCheck yaml_check_init(const YamlPiece *piece, size_t max_depth)
 {
-    YamlCheck check = {.text = text};
-    unsigned char all = 0;
+    YamlCheck check = {.text = piece->text, .is_ascii = piece->is_ascii};
 
-    for (size_t i = 0; i < text.len; i++) {
-        all |= (unsigned char)text.ptr[i]; /* no way out early: the compiler makes it vector code */
-    }
-    check.is_ascii = all < 0x80;
     check.indents = calloc(max_depth + 1, sizeof(check.indents[0]));
     ASSERT(check.indents);
     return check;

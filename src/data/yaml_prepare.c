@@ -155,31 +155,42 @@ static const Str old_breaks[YAML_OLD_BREAKS] = {
     STR_INIT("\xE2\x80\xA9"), /* paragraph separator */
 };
 
-/* The characters of the text, one flag each, up to the end of the private use area. */
-static bool *used_characters(Arena *arena, Str text)
-{
-    bool *used = ARENA_ARRAY(arena, bool, THREE_BYTES_LAST + 1);
+/* A set of characters up to the end of the private use area. */
+typedef struct CharSet {
+    uint64_t bits[(THREE_BYTES_LAST >> 6) + 1];
+} CharSet;
 
+static bool set_has(const CharSet *set, uint32_t cp)
+{
+    return set->bits[cp >> 6] >> (cp & 63) & 1;
+}
+
+static void set_add(CharSet *set, uint32_t cp)
+{
+    if (cp <= THREE_BYTES_LAST) {
+        set->bits[cp >> 6] |= UINT64_C(1) << (cp & 63);
+    }
+}
+
+static void set_add_text(CharSet *set, Str text)
+{
     for (size_t at = 0; at < text.len;) {
         uint32_t cp = 0;
         at += utf8_decode(text.ptr + at, text.len - at, &cp);
-        if (cp <= THREE_BYTES_LAST) {
-            used[cp] = true;
-        }
+        set_add(set, cp);
     }
-    return used;
 }
 
-/* A character of that many bytes that the text does not have; empty when it has them all. */
-static Str unused_character(Arena *arena, bool *used, size_t n_bytes)
+/* Takes a character of that many bytes that is not in the set; empty when all are. */
+static Str take_unused(Arena *arena, CharSet *used, size_t n_bytes)
 {
     uint32_t first = n_bytes == 2 ? TWO_BYTES_FIRST : THREE_BYTES_FIRST;
     uint32_t last = n_bytes == 2 ? TWO_BYTES_LAST : THREE_BYTES_LAST;
     char bytes[4];
 
     for (uint32_t cp = first; cp <= last; cp++) {
-        if (!used[cp]) {
-            used[cp] = true;
+        if (!set_has(used, cp)) {
+            set_add(used, cp);
             return str_dup(arena, str_of(bytes, utf8_encode(cp, bytes)));
         }
     }
@@ -191,14 +202,19 @@ static Str unused_character(Arena *arena, bool *used, size_t n_bytes)
  * copied. */
 static Rc prepare_old_breaks(Arena *arena, YamlPiece *piece, Error *err)
 {
-    bool *used = NULL;
+    CharSet used;
+    bool is_filled = false;
 
     for (size_t i = 0; i < YAML_OLD_BREAKS; i++) {
         if (str_find(piece->text, old_breaks[i]) == SIZE_MAX) {
             continue;
         }
-        used = used ? used : used_characters(arena, piece->text);
-        piece->stand_ins[i] = unused_character(arena, used, old_breaks[i].len);
+        if (!is_filled) {
+            used = (CharSet){0};
+            set_add_text(&used, piece->text);
+            is_filled = true;
+        }
+        piece->stand_ins[i] = take_unused(arena, &used, old_breaks[i].len);
         if (piece->stand_ins[i].len == 0) {
             return error_set_at(err, RC_LIMIT, piece->line, 1,
                                 "the document uses too many different characters beside line "
@@ -219,12 +235,25 @@ Str yaml_piece_text(Arena *arena, const YamlPiece *piece, Str s)
     return str_dup(arena, s);
 }
 
+static bool is_ascii(Str text)
+{
+    unsigned char all = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        all |= (unsigned char)text.ptr[i]; /* no way out early: the compiler makes it vector code */
+    }
+    return all < 0x80;
+}
+
 Rc yaml_piece_prepare(Arena *arena, YamlPiece *piece, Error *err)
 {
+    piece->is_ascii = is_ascii(piece->text);
     if (piece->has_directives) {
         TRY(prepare_directives(arena, piece, err));
     }
-    TRY(prepare_old_breaks(arena, piece, err));
+    if (!piece->is_ascii) {
+        TRY(prepare_old_breaks(arena, piece, err));
+    }
     prepare_block_scalar(arena, piece);
     end_last_line(arena, piece);
     return RC_OK;

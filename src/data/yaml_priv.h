@@ -24,6 +24,7 @@ typedef struct YamlPiece {
     uint32_t content_line, content_column;
     bool has_marker; /* starts with "---", after directives if it has_directives */
     bool has_directives;
+    bool is_ascii;                  /* known once prepared */
     Str stand_ins[YAML_OLD_BREAKS]; /* what prepare put for each such break; empty where for none */
 } YamlPiece;
 
@@ -76,8 +77,8 @@ typedef struct YamlCheck {
     int64_t *indents; /* of the open collections; FLOW for flow ones */
 } YamlCheck;
 
-/* Room for max_depth open collections. */
-YamlCheck yaml_check_init(Str text, size_t max_depth);
+/* For a prepared piece; room for max_depth open collections. */
+YamlCheck yaml_check_init(const YamlPiece *piece, size_t max_depth);
 void yaml_check_done(YamlCheck *check);
 /* Looks at the next event. On failure *ret_line and *ret_column (0-based, in the piece) say where.
  */
