@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * platform/api/api.h - from an HTTP request to a handler and back: the one dispatcher.
  *
- * Order: match → request id, W3C trace context → authenticate → version → parameters and body against the
- * contract → permission → handler → reply (ETag, conditional GET, Fairway-Version, X-Request-Id, security
- * headers) → log and metrics. A problem at any step is one Error, written once as application/problem+json
- * (RFC 9457) or, for Backstage-compatible operations, as Backstage's error object.
- * In builds with FAIRWAY_CHECKS replies are validated against the contract too; a mismatch is a 500 that
- * names the place. */
+ * Order: match → request id, W3C trace context → authenticate → version → parameters and body
+ * against the contract → permission → handler → reply (ETag, conditional GET, Fairway-Version,
+ * X-Request-Id, security headers) → log and metrics. A problem at any step is one Error, written
+ * once as application/problem+json (RFC 9457) or, for Backstage-compatible operations, as
+ * Backstage's error object. In builds with FAIRWAY_CHECKS replies are validated against the
+ * contract too; a mismatch is a 500 that names the place. */
 #ifndef PLATFORM_API_H
 #define PLATFORM_API_H
 
@@ -14,8 +14,8 @@
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
 
-/* Who is calling? Fills cx->actor or fails RC_UNAUTH. Set by the identity module; with --auth open every
- * caller is the anonymous administrator. */
+/* Who is calling? Fills cx->actor or fails RC_UNAUTH. Set by the identity module; with --auth open
+ * every caller is the anonymous administrator. */
 typedef Rc (*Authenticate)(Ctx *cx, const Call *call);
 /* May cx->actor do op->action on op->on here? RC_OK or RC_DENIED. */
 typedef Rc (*Authorize)(Ctx *cx, const Call *call);
@@ -23,7 +23,8 @@ typedef Rc (*Authorize)(Ctx *cx, const Call *call);
 typedef struct ApiOptions {
     Authenticate authenticate; /* NULL: open */
     Authorize authorize;       /* NULL: everything is allowed */
-    /* Static files of the portal: answers paths that are no operation (GET / …). NULL: 404. On the I/O thread. */
+    /* Static files of the portal: answers paths that are no operation (GET / …). NULL: 404. On the
+     * I/O thread. */
     bool (*static_files)(void *user, HttpRequest *r);
     void *static_user;
 } ApiOptions;
@@ -34,9 +35,17 @@ void api_free(Api *api);
 /* The callbacks for http_server_start; lives as long as api. */
 const HttpApp *api_http_app(Api *api);
 
-/* Runs an operation inside the process, with the same checks (tests, the command line's local mode). path is the
- * full target "/api/services?limit=2". The reply is in call->reply, errors already in their wire form. */
-void api_call(Api *api, Ctx *cx, HttpMethod method, Str target, const HttpPair *headers, size_t n_headers, Str body, Call *ret);
+/* Runs an operation inside the process, with the same checks (tests, the command line's local
+ * mode). path is the full target "/api/services?limit=2". The reply is in call->reply, errors
+ * already in their wire form. */
+void api_call(Api *api,
+              Ctx *cx,
+              HttpMethod method,
+              Str target,
+              const HttpPair *headers,
+              size_t n_headers,
+              Str body,
+              Call *ret);
 
 /* application/problem+json of an error (also used by the CLI). */
 void api_write_problem(Buf *out, const Error *err, Str request_id, Str instance);

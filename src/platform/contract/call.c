@@ -13,7 +13,7 @@ Str call_path(const Call *call, const char *name)
             return call->path[i].value;
         }
     }
-    ASSERT(!"the operation has this path parameter");
+    ASSERT(false && "the operation has this path parameter");
     return STR_EMPTY;
 }
 

@@ -6,10 +6,8 @@
 #include "platform/contract/contract.h"
 
 #include "platform/contract/contract_priv.h"
-#include "platform/contract/contract_publish.h"
 
 enum { DEFAULT_MAX_BODY = 1024 * 1024, MAX_REF_HOPS = 16, MAX_METHOD_NAME = 8 };
-static const size_t max_published = 32 * MIB;
 
 typedef struct Loader {
     Contract *contract;
@@ -350,22 +348,6 @@ bool contract_bind_record(Contract *contract, Str record_name, const RecordType 
 }
 
 /* ---- reading */
-
-Str contract_text(Contract *contract)
-{
-    mutex_lock(&contract->lock);
-    if (contract->published.len == 0) {
-        Arena *scratch = arena_new(0);
-        Buf out = buf_init(contract->arena, max_published);
-        json_write(&out, contract_publish(scratch, contract->doc));
-        ASSERT(buf_ok(&out));
-        contract->published = buf_str(&out);
-        arena_free(scratch);
-    }
-    Str text = contract->published;
-    mutex_unlock(&contract->lock);
-    return text;
-}
 
 Str contract_version(const Contract *contract)
 {

@@ -96,8 +96,11 @@ void contract_free(Contract *contract);
  * False: no operation does. */
 bool contract_bind_record(Contract *contract, Str record_name, const RecordType *type);
 
-Str contract_text(Contract *contract); /* the published document (without x- vocabulary that is
-                                          internal); made on first use */
+/* The document for clients: without the x- vocabulary that is internal. Made on first use; thread-safe. */
+typedef struct ContractText {
+    Str plain, gzip, etag; /* etag: quoted, of the content */
+} ContractText;
+const ContractText *contract_text(Contract *contract);
 Str contract_version(const Contract *contract); /* info.version: the API version, "2026-11-20" */
 const Json *contract_json(const Contract *contract);
 const Operation *contract_operations(const Contract *contract, size_t *ret_n);

@@ -42,7 +42,7 @@ struct Contract {
     RouteNode *root;
     _Atomic(SchemaTable *) schemas;
     Mutex lock; /* guards arena after load, growth of schemas, published */
-    Str published;
+    ContractText published;
 };
 
 void schemas_init(Contract *contract);

@@ -18,12 +18,34 @@ static bool is_internal_of_record(Str key)
     return str_is(key, "table") || str_is(key, "where") || str_is(key, "unique");
 }
 
-static Json *publish(Arena *arena, const Json *v, bool of_record)
+/* Members of these are names chosen by an author, which may look like keys. */
+static bool holds_names(Str key)
+{
+    return str_is(key, "properties") || str_is(key, "patternProperties") || str_is(key, "$defs");
+}
+
+typedef enum Inside { INSIDE_KEYS, INSIDE_NAMES, INSIDE_RECORD } Inside;
+
+static Inside inside_of(Str key, Inside around)
+{
+    if (around == INSIDE_NAMES) {
+        return INSIDE_KEYS;
+    }
+    return str_is(key, "x-record") ? INSIDE_RECORD : holds_names(key) ? INSIDE_NAMES : INSIDE_KEYS;
+}
+
+static bool is_dropped(Str key, Inside around)
+{
+    return (around == INSIDE_KEYS && is_internal(key)) ||
+           (around == INSIDE_RECORD && is_internal_of_record(key));
+}
+
+static Json *publish(Arena *arena, const Json *v, Inside inside)
 {
     if (v->type == JSON_ARRAY) {
         Json *copy = json_array(arena);
         for (uint32_t i = 0; i < v->n; i++) {
-            json_push(arena, copy, publish(arena, v->items[i], false));
+            json_push(arena, copy, publish(arena, v->items[i], INSIDE_KEYS));
         }
         return copy;
     }
@@ -33,9 +55,8 @@ static Json *publish(Arena *arena, const Json *v, bool of_record)
     Json *copy = json_object(arena);
     for (uint32_t i = 0; i < v->n; i++) {
         Str key = v->members[i].key;
-        if (of_record ? !is_internal_of_record(key) : !is_internal(key)) {
-            Json *value = publish(arena, v->members[i].value, str_is(key, "x-record"));
-            json_set(arena, copy, key, value);
+        if (!is_dropped(key, inside)) {
+            json_set(arena, copy, key, publish(arena, v->members[i].value, inside_of(key, inside)));
         }
     }
     return copy;
@@ -43,5 +64,5 @@ static Json *publish(Arena *arena, const Json *v, bool of_record)
 
 Json *contract_publish(Arena *arena, const Json *document)
 {
-    return publish(arena, document, false);
+    return publish(arena, document, INSIDE_KEYS);
 }

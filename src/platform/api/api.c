@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * platform/api/api.c - the HTTP server's application: where a request goes, and calls inside the
+ * process. */
+#include "base/time.h"
+#include "base/vec.h"
+
+#include "platform/api/api_priv.h"
+
+#define REQUEST_TIME_US (60 * US_PER_SECOND)
+enum { MAX_PROBLEM = 16 * 1024, MAX_QUERY_PAIRS = 256 };
+
+/* ---- answers that are no operation's */
+
+static void respond(Api *api, HttpRequest *r, Call *call, Str request_id)
+{
+    HttpPair headers[API_HEADERS_MAX];
+    size_t n = api_headers(api, call, request_id, headers);
+    HttpResponse response = {call->reply.status, headers, n, call->reply.body};
+    http_respond(r, &response);
+}
+
+/* Problems outside of any operation: what a Call needs of one. */
+static Operation no_operation(const Api *api)
+{
+    return (Operation){.index = api->n_operations, .errors = ERRORS_PROBLEM};
+}
+
+static void respond_problem(Api *api, HttpRequest *r, const Error *err, Str allow, Str request_id)
+{
+    Operation none = no_operation(api);
+    Call call = {.op = &none, .http = r};
+    Buf out = buf_init(http_arena(r), MAX_PROBLEM);
+    api_write_problem(&out, err, request_id, http_path(r));
+    reply_text(&call, rc_status(err->code), "application/problem+json", buf_str(&out));
+    if (allow.len > 0) {
+        reply_header(&call, "Allow", allow);
+    }
+    if (err->code == RC_BUSY) {
+        reply_header(&call, "Retry-After", STR("1"));
+    }
+    respond(api, r, &call, request_id);
+}
+
+static void respond_empty(Api *api, HttpRequest *r, int status, Str allow, Str request_id)
+{
+    Operation none = no_operation(api);
+    Call call = {.op = &none, .http = r};
+    reply_empty(&call, status);
+    if (allow.len > 0) {
+        reply_header(&call, "Allow", allow);
+    }
+    respond(api, r, &call, request_id);
+}
+
+static bool is_below(Str path, Str prefix)
+{
+    return str_starts(path, prefix) && (path.len == prefix.len || path.ptr[prefix.len] == '/');
+}
+
+/* Backstage answers an unknown route or plugin with 404 and nothing else. */
+static bool is_backstage_path(const Api *api, Str path)
+{
+    for (size_t i = 0; i < api->n_mounts; i++) {
+        if (is_below(path, api->mounts[i])) {
+            return true;
+        }
+    }
+    if (!str_starts(path, STR("/api/"))) {
+        return false;
+    }
+    Str root = str_from_index(path, sizeof("/api/") - 1);
+    root = str_sub(root, 0, MIN(str_find_char(root, '/'), root.len));
+    for (size_t i = 0; i < api->n_roots; i++) {
+        if (str_eq(root, api->roots[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc rc, Str allow)
+{
+    Str path = http_path(r);
+    Error err = {0};
+    if (rc == RC_METHOD && http_method(r) == HTTP_OPTIONS) {
+        respond_empty(api, r, 204, allow, state->request_id);
+    } else if (is_backstage_path(api, path)) {
+        respond_empty(api, r, 404, STR_EMPTY, state->request_id);
+    } else if (rc == RC_METHOD) {
+        error_set(&err, RC_METHOD, "%s is not among the methods of this resource: %.*s.",
+                  http_method_name(http_method(r)), STR_ARG(allow));
+        respond_problem(api, r, &err, allow, state->request_id);
+    } else if (is_below(path, STR("/api")) || !api->options.static_files ||
+               !api->options.static_files(api->options.static_user, r)) {
+        error_set(&err, RC_NOT_FOUND, "There is nothing at this address.");
+        respond_problem(api, r, &err, STR_EMPTY, state->request_id);
+    }
+    return HTTP_RUN_ANSWERED;
+}
+
+/* ---- the server's callbacks */
+
+/* PostgreSQL is a network away: what reads from it must not hold an I/O thread. */
+static bool may_block(const Api *api, const Operation *op)
+{
+    return !op->public_ && api->platform->db && db_kind(api->platform->db) == DB_POSTGRES;
+}
+
+static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
+{
+    Api *api = user;
+    Arena *arena = http_arena(r);
+    ApiRequest *state = ARENA_NEW(arena, ApiRequest);
+    Str allow = STR_EMPTY;
+
+    http_set_user(r, state);
+    api_identify(arena, http_header(r, "X-Request-Id"), http_header(r, "traceparent"),
+                 &state->request_id, &state->trace_id);
+    Rc rc = contract_match(api->platform->contract, http_method(r), http_path(r), arena, &state->op,
+                           state->path, &state->n_path, &allow);
+    if (rc != RC_OK) {
+        return answer_unrouted(api, r, state, rc, allow);
+    }
+    *ret_max_body = state->op->max_body;
+    switch (state->op->run) {
+    case RUN_INLINE:
+        return may_block(api, state->op) ? HTTP_RUN_WORKER : HTTP_RUN_INLINE;
+    case RUN_STREAM:
+        return HTTP_RUN_STREAM;
+    case RUN_WORKER:
+    default:
+        return HTTP_RUN_WORKER;
+    }
+}
+
+static void on_serve(void *user, HttpRequest *r)
+{
+    Api *api = user;
+    ApiRequest *state = http_user(r);
+    const Operation *op = state->op;
+    Ctx cx = {
+        .arena = http_arena(r),
+        .platform = api->platform,
+        .deadline_us = http_started_us(r) + REQUEST_TIME_US,
+        .request_id = state->request_id,
+        .trace_id = state->trace_id,
+        .address = http_peer(r),
+        .on_io_thread = op->run == RUN_INLINE && !may_block(api, op),
+    };
+    Call call = {.op = op, .http = r, .n_path = state->n_path};
+    memcpy(call.path, state->path, sizeof(call.path));
+    call.query = http_query_pairs(r, &call.n_query);
+    if (op->run == RUN_STREAM) {
+        cx.deadline_us = INT64_MAX;
+    } else {
+        call.raw_body = http_body(r);
+    }
+    state->rc = api_run(api, &cx, &call, http_target(r));
+    state->actor = cx.actor.name;
+    if (!call.reply.sent) {
+        respond(api, r, &call, state->request_id);
+    }
+}
+
+static void on_refuse(void *user, HttpRequest *r, const Error *err)
+{
+    Api *api = user;
+    ApiRequest *state = http_user(r);
+    if (!state) {
+        state = ARENA_NEW(http_arena(r), ApiRequest);
+        api_identify(http_arena(r), STR_EMPTY, STR_EMPTY, &state->request_id, &state->trace_id);
+        http_set_user(r, state);
+    }
+    if (!state->op || state->op->errors == ERRORS_PROBLEM) {
+        respond_problem(api, r, err, STR_EMPTY, state->request_id);
+        return;
+    }
+    Ctx cx = {.arena = http_arena(r), .request_id = state->request_id, .error = *err};
+    Call call = {.op = state->op, .http = r};
+    api_reply_error(&cx, &call, http_target(r));
+    respond(api, r, &call, state->request_id);
+}
+
+static void on_done(void *user,
+                    const HttpRequest *r,
+                    int status,
+                    size_t bytes_sent,
+                    int64_t duration_us,
+                    bool aborted)
+{
+    api_observe(user, http_user(r), r, status, bytes_sent, duration_us, aborted);
+}
+
+/* ---- building */
+
+static bool add_once(Str *list, size_t *n, Str s)
+{
+    for (size_t i = 0; i < *n; i++) {
+        if (str_eq(list[i], s)) {
+            return false;
+        }
+    }
+    list[(*n)++] = s;
+    return true;
+}
+
+static Rc read_dates(Api *api, const Operation *op, ApiOperation *ret, Error *err)
+{
+    char date[TIME_RFC3339_SIZE];
+    int64_t us = 0;
+    if (op->deprecated) {
+        /* RFC 9745 wants a date: that of the version of the API in which it is deprecated */
+        Str day = str_fmt(api->arena, "%.*sT00:00:00Z", STR_ARG(api->version));
+        if (!time_parse_rfc3339(day, &us)) {
+            return error_set(err, RC_INVALID, "the version of the API must be a date, not %.*s",
+                             STR_ARG(api->version));
+        }
+        ret->deprecation = str_fmt(api->arena, "@%lld", (long long)(us / US_PER_SECOND));
+    }
+    if (op->sunset.len > 0) {
+        if (!time_parse_rfc3339(op->sunset, &us)) {
+            return error_set(err, RC_INVALID, "%.*s: x-sunset must be an RFC 3339 time",
+                             STR_ARG(op->id));
+        }
+        ret->sunset = str_dup(api->arena, time_http_date(us, date));
+    }
+    return RC_OK;
+}
+
+static Rc read_operations(Api *api, Error *err)
+{
+    size_t n;
+    const Operation *ops = contract_operations(api->platform->contract, &n);
+    api->n_operations = n;
+    api->operations = ARENA_ARRAY(api->arena, ApiOperation, n + 1);
+    api->mounts = ARENA_ARRAY(api->arena, Str, n);
+    api->roots = ARENA_ARRAY(api->arena, Str, n);
+    for (size_t i = 0; i < n; i++) {
+        Str rest = ops[i].path;
+        TRY(read_dates(api, &ops[i], &api->operations[i], err));
+        if (ops[i].mount.len > 0) {
+            add_once(api->mounts, &api->n_mounts, ops[i].mount);
+        }
+        if (str_starts(rest, STR("/api/"))) {
+            rest = str_from_index(rest, sizeof("/api/") - 1);
+            rest = str_sub(rest, 0, MIN(str_find_char(rest, '/'), rest.len));
+            add_once(api->roots, &api->n_roots, rest);
+        }
+    }
+    return RC_OK;
+}
+
+Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
+{
+    Arena *arena = arena_new(0);
+    Api *api = ARENA_NEW(arena, Api);
+    api->arena = arena;
+    api->platform = platform;
+    api->options = *options;
+    api->version = contract_version(platform->contract);
+    api->app = (HttpApp){api, on_accept, on_serve, on_refuse, on_done};
+    Rc rc = read_operations(api, err);
+    if (rc != RC_OK) {
+        arena_free(arena);
+        return rc;
+    }
+    metrics_on_scrape(platform->metrics, api_scrape, platform);
+    *ret = api;
+    return RC_OK;
+}
+
+void api_free(Api *api)
+{
+    if (api) {
+        arena_free(api->arena);
+    }
+}
+
+const HttpApp *api_http_app(Api *api)
+{
+    return &api->app;
+}
+
+/* ---- calls inside the process */
+
+static Str decode(Arena *arena, Str s)
+{
+    Buf out = buf_init(arena, s.len);
+    return buf_unurl(&out, s, true) ? buf_str(&out) : s;
+}
+
+static const HttpPair *read_query(Arena *arena, Str query, size_t *ret_n)
+{
+    VEC(HttpPair) pairs = {.arena = arena};
+    Str part;
+    while (pairs.n < MAX_QUERY_PAIRS && str_split(&query, '&', &part)) {
+        if (part.len > 0) {
+            size_t at = MIN(str_find_char(part, '='), part.len);
+            HttpPair pair = {decode(arena, str_sub(part, 0, at)),
+                             decode(arena, str_from_index(part, at + 1))};
+            VEC_PUSH(&pairs, pair);
+        }
+    }
+    *ret_n = pairs.n;
+    return pairs.at;
+}
+
+static void add_reply_headers(const Api *api, Ctx *cx, Call *call)
+{
+    HttpPair headers[API_HEADERS_MAX];
+    size_t n = api_headers(api, call, cx->request_id, headers);
+    for (size_t i = 0; i < n; i++) {
+        bool is_type = str_is(headers[i].name, "Content-Type");
+        if (is_type) {
+            call->reply.content_type = headers[i].value;
+        } else if (headers[i].value.len > 0 &&
+                   call->reply.n_headers < ARRAY_LEN(call->reply.headers)) {
+            reply_header(call, str_cstr(cx->arena, headers[i].name), headers[i].value);
+        }
+    }
+}
+
+void api_call(Api *api,
+              Ctx *cx,
+              HttpMethod method,
+              Str target,
+              const HttpPair *headers,
+              size_t n_headers,
+              Str body,
+              Call *ret)
+{
+    size_t question = MIN(str_find_char(target, '?'), target.len);
+    Str path = str_sub(target, 0, question);
+    Operation none = no_operation(api);
+    Str allow = STR_EMPTY;
+
+    *ret = (Call){.headers = headers, .n_headers = n_headers, .raw_body = body};
+    error_clear(&cx->error);
+    Rc rc = contract_match(api->platform->contract, method, path, cx->arena, &ret->op, ret->path,
+                           &ret->n_path, &allow);
+    if (rc != RC_OK) {
+        ret->op = &none;
+        fail(cx, rc, "%s",
+             rc == RC_METHOD ? "The resource has other methods."
+                             : "There is nothing at this address.");
+        api_reply_error(cx, ret, target);
+    } else {
+        ret->query = read_query(cx->arena, str_from_index(target, question + 1), &ret->n_query);
+        IGNORE(api_run(api, cx, ret, target)); /* its errors are in the reply */
+    }
+    add_reply_headers(api, cx, ret);
+    if (ret->op == &none) {
+        ret->op = NULL;
+    }
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * platform/api/api_priv.h - inside of the dispatcher.
+ *
+ *   api.c            the server's callbacks, routes that are no operation
+ *   api_run.c        one call from request id to reply
+ *   api_params.c     path, query and header parameters against the contract
+ *   api_body.c       the body against the contract
+ *   api_error.c      errors in their two wire forms
+ *   api_reply.c      conditional requests, headers, the reply against the contract
+ *   api_observe.c    access log, metrics
+ *   v8_json.c        what Backstage's runtime says about malformed JSON */
+#ifndef PLATFORM_API_PRIV_H
+#define PLATFORM_API_PRIV_H
+
+#include "platform/api/api.h"
+#include "platform/metrics/metrics.h"
+
+#include <stdatomic.h>
+
+enum { API_HEADERS_MAX = 24, STATUS_CLASSES = 6 };
+
+/* What is known of an operation beside the contract. */
+typedef struct ApiOperation {
+    Str deprecation, sunset;                    /* header values; "" when not deprecated */
+    _Atomic(Metric *) duration;                 /* made when first needed */
+    _Atomic(Metric *) by_class[STATUS_CLASSES]; /* 2xx at [2]; [0] is for aborted ones */
+} ApiOperation;
+
+struct Api {
+    Arena *arena;
+    Platform *platform;
+    ApiOptions options;
+    HttpApp app;
+    Str version;
+    ApiOperation *operations; /* by Operation.index; one more for requests that meet none */
+    size_t n_operations;
+    Str *mounts; /* "/api/catalog" */
+    size_t n_mounts;
+    Str *roots; /* first segments of all paths below /api: "catalog" */
+    size_t n_roots;
+};
+
+/* From accept to done, in the request's arena. */
+typedef struct ApiRequest {
+    const Operation *op; /* NULL when there is none */
+    HttpPair path[CALL_PATH_MAX];
+    size_t n_path;
+    Str request_id, trace_id;
+    Str actor;
+    Rc rc;
+} ApiRequest;
+
+/* ---- api_run.c */
+/* Sets request and trace id from the headers or anew. Ids live in the arena. */
+void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, Str *ret_trace);
+/* Everything between routing and sending: the reply is in call->reply, errors included. target:
+ * path and query as received. */
+Rc api_run(Api *api, Ctx *cx, Call *call, Str target);
+
+/* ---- api_params.c, api_body.c: fail with RC_MALFORMED, RC_INVALID, RC_MEDIA_TYPE */
+MUST_CHECK Rc api_check_params(Ctx *cx, const Call *call);
+MUST_CHECK Rc api_check_body(Ctx *cx, Call *call);
+/* "must be equal to one of the allowed values: a, b": the keyword's message with its values. */
+Str api_issue_message(Arena *arena, const JsonSchemaIssue *issue);
+
+/* ---- api_error.c */
+/* Puts cx->error into call->reply in the operation's form. */
+void api_reply_error(Ctx *cx, Call *call, Str target);
+void api_write_backstage(Buf *out, const Error *err, HttpMethod method, Str url);
+int api_backstage_status(Rc rc);
+
+/* ---- api_reply.c */
+/* After a handler that succeeded: default status, 304, and with FAIRWAY_CHECKS the contract. */
+MUST_CHECK Rc api_finish_reply(Ctx *cx, Call *call);
+/* All headers of the reply, standard ones included, at most API_HEADERS_MAX. */
+size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair ret[API_HEADERS_MAX]);
+
+/* ---- api_observe.c */
+void api_observe(Api *api,
+                 const ApiRequest *state,
+                 const HttpRequest *r,
+                 int status,
+                 size_t bytes,
+                 int64_t duration_us,
+                 bool aborted);
+void api_scrape(void *platform, Buf *out);
+
+/* ---- v8_json.c */
+/* The message of JSON.parse (as body-parser in strict mode passes it on) for a text that is no JSON
+ * object or array; "" when it is one. */
+Str v8_json_error(Arena *arena, Str text);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "platform/api/api_priv.h"
+
+enum { TRACE_ID_LEN = 32, REQUEST_ID_MAX = 64, REQUEST_ID_MIN = 8 };
+
+/* ---- identity of the request */
+
+static bool is_request_id(Str s)
+{
+    if (s.len < REQUEST_ID_MIN || s.len > REQUEST_ID_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_' || c == '.';
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_hex(Str s)
+{
+    bool zero = true;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return false;
+        }
+        zero = zero && c == '0';
+    }
+    return !zero;
+}
+
+/* W3C Trace Context: version-traceid-parentid-flags. Higher versions may append fields. */
+static Str trace_of(Str parent)
+{
+    enum { LEN = 55, VERSION_LEN = 2, PARENT_AT = 36, FLAGS_AT = 53 };
+    Str version = str_sub(parent, 0, VERSION_LEN);
+    bool longer = parent.len > LEN && !str_is(version, "00") && parent.ptr[LEN] == '-';
+    Str flags = str_sub(parent, FLAGS_AT, LEN);
+    if ((parent.len != LEN && !longer) || str_is(version, "ff") || parent.ptr[2] != '-' ||
+        parent.ptr[PARENT_AT - 1] != '-' || parent.ptr[FLAGS_AT - 1] != '-' ||
+        !is_hex(str_sub(parent, PARENT_AT, FLAGS_AT - 1)) ||
+        !(is_hex(version) || str_is(version, "00")) || !(is_hex(flags) || str_is(flags, "00"))) {
+        return STR_EMPTY;
+    }
+    Str id = str_sub(parent, 3, 3 + TRACE_ID_LEN);
+    return is_hex(id) ? id : STR_EMPTY;
+}
+
+static Str new_trace(Arena *arena)
+{
+    Uuid id = uuid_v4();
+    char *out = arena_alloc(arena, TRACE_ID_LEN);
+    size_t n = 0;
+    for (size_t i = 0; i < UUID_LEN; i++) {
+        if (id.text[i] != '-') {
+            out[n++] = id.text[i];
+        }
+    }
+    return str_of(out, n);
+}
+
+void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, Str *ret_trace)
+{
+    *ret_id = request_id;
+    if (!is_request_id(request_id)) {
+        Uuid id = uuid_v7();
+        *ret_id = str_dup(arena, uuid_str(&id));
+    }
+    *ret_trace = traceparent.len ? trace_of(traceparent) : STR_EMPTY;
+    if (ret_trace->len == 0) {
+        *ret_trace = new_trace(arena);
+    }
+}
+
+/* ---- before the handler */
+
+static Rc authenticate(const Api *api, Ctx *cx, const Call *call)
+{
+    if (!api->options.authenticate) {
+        cx->actor = (Actor){ACTOR_ANONYMOUS, STR_EMPTY, STR("anonymous")};
+        return RC_OK;
+    }
+    Rc rc = api->options.authenticate(cx, call);
+    if (rc == RC_UNAUTH && call->op->public_) {
+        error_clear(&cx->error);
+        cx->actor = (Actor){ACTOR_ANONYMOUS, STR_EMPTY, STR("anonymous")};
+        return RC_OK;
+    }
+    return rc;
+}
+
+static Rc check_version(const Api *api, Ctx *cx, const Call *call)
+{
+    Str asked = call_header(call, "Fairway-Version");
+    if (asked.len == 0 || str_eq(asked, api->version)) {
+        return RC_OK;
+    }
+    fail(cx, RC_MALFORMED, "This server speaks version %.*s of the API only.",
+         STR_ARG(api->version));
+    error_field(&cx->error, STR("header:Fairway-Version"), "must be %.*s", STR_ARG(api->version));
+    return RC_MALFORMED;
+}
+
+/* A page of another site must not make the browser of someone signed in (or of someone whose open
+ * server listens on loopback) change anything. */
+static Rc check_origin(Ctx *cx, const Call *call)
+{
+    bool changes = call->op->method != HTTP_GET && call->op->method != HTTP_HEAD;
+    if (changes && str_is(call_header(call, "Sec-Fetch-Site"), "cross-site")) {
+        return fail(cx, RC_DENIED, "A page of another site may not do this.");
+    }
+    return RC_OK;
+}
+
+static Rc prepare(const Api *api, Ctx *cx, Call *call)
+{
+    TRY(check_origin(cx, call));
+    TRY(authenticate(api, cx, call));
+    TRY(check_version(api, cx, call));
+    TRY(api_check_params(cx, call));
+    TRY(api_check_body(cx, call));
+    if (api->options.authorize && !call->op->public_) {
+        TRY(api->options.authorize(cx, call));
+    }
+    return RC_OK;
+}
+
+/* ---- the call */
+
+static void log_failure(const Ctx *cx, const Call *call)
+{
+    enum { FIRST_SERVER_ERROR = 500 };
+    if (rc_status(cx->error.code) >= FIRST_SERVER_ERROR) {
+        log_error("http.failed", F_STR("operation", call->op->id),
+                  F_STR("request_id", cx->request_id), F_CSTR("code", rc_slug(cx->error.code)),
+                  F_CSTR("error", cx->error.message), F_CSTR("detail", cx->error.detail));
+    }
+}
+
+Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
+{
+    Rc rc = prepare(api, cx, call);
+    if (rc == RC_OK) {
+        rc = call->op->fn(cx, call);
+    }
+    ctx_end(cx);
+    if (rc == RC_OK) {
+        rc = api_finish_reply(cx, call);
+    }
+    if (rc == RC_OK) {
+        return RC_OK;
+    }
+    if (cx->error.code == RC_OK) {
+        fail(cx, rc, "%s", rc_title(rc));
+    }
+    log_failure(cx, call);
+    if (!call->reply.sent) {
+        api_reply_error(cx, call, target);
+    }
+    return cx->error.code;
+}
