@@ -3,7 +3,7 @@
  *
  * The pattern is read by the grammar of ECMA-262 section 22.2.1 and written anew in PCRE2's syntax,
  * so nothing that only PCRE2 knows - (*verbs), (?R), \K, inline options, possessive quantifiers -
- * gets through, and what differs in meaning is spelled out: `.`, \s, \cX, \uXXXX, \p{Letter}, `$`,
+ * gets through, and what differs in meaning is spelled out: `.`, \s, \cX, \uHHHH, \p{Letter}, `$`,
  * [] and [^], back-references to groups that took no part. Lenient where browsers are without the
  * unicode flag and no other reading exists: a lone `{`, `}` or `]`, and an escaped punctuation
  * character, stand for themselves. */
@@ -171,7 +171,7 @@ static bool read_braced_hex(Translator *t, uint32_t *ret)
     return true;
 }
 
-/* After "\u": XXXX, a surrogate pair of two escapes, or {X...}. */
+/* After "\u": HHHH, a surrogate pair of two escapes, or {H...}. */
 static bool read_unicode_escape(Translator *t, uint32_t *ret)
 {
     uint32_t high;
