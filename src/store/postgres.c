@@ -40,6 +40,13 @@ static Rc first_connection(PgPool *pool, Error *err)
     }
     if (rc == RC_OK) {
         pool_give(conn);
+    } else if (rc == RC_BUSY && !is_away(pool->url)) {
+        char reason[sizeof(err->detail)];
+        snprintf(reason, sizeof(reason), "%s", err ? err->detail : "");
+        rc = error_set(err, RC_INVALID,
+                       "The PostgreSQL server refuses the connection; check user, password and "
+                       "database in the URL");
+        error_detail(err, "%s", reason);
     }
     return rc;
 }

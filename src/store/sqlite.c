@@ -61,14 +61,14 @@ static Rc conn_configure(SqliteConn *conn, int cache_kib, Error *err)
     sqlite3_busy_handler(conn->db, on_busy, conn);
     sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH,
                   (int)(STORE_VALUE_MAX + MIB)); /* a row around it */
-    /* "x" is a name and never a text, and no schema found in a file runs functions with effects. */
+    /* "x" is a name and never a text. The schema stays trusted: full-text tables count as unsafe
+     * in triggers otherwise. */
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    int code = sqlite3_create_function_v2(conn->db, "fw_lower", 1,
-                                          SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                          conn, sql_lower, NULL, NULL, NULL);
+    int code =
+        sqlite3_create_function_v2(conn->db, "fw_lower", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                   conn, sql_lower, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         return sqlite_error(conn, code, "fw_lower", err);
     }

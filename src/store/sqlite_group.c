@@ -13,9 +13,10 @@
  *   A:                waits ----------------------------------------------------> done
  *   B:                                       waits -----------------------------> done
  *
- * An undone member rolls back to its savepoint and harms nobody. If the COMMIT fails, or SQLite
- * itself undoes the whole transaction (disk full, I/O error), every member is told so: none of
- * them has been acknowledged yet. */
+ * An undone member rolls back to its savepoint and harms nobody. Foreign keys it deferred are
+ * checked when it releases, not at the COMMIT, where they would fail the others. If the COMMIT
+ * fails, or SQLite itself undoes the whole transaction (disk full, I/O error), every member is told
+ * so: none of them has been acknowledged yet. */
 #include "base/time.h"
 
 #include "store/sqlite_priv.h"
@@ -37,6 +38,7 @@ static const Query q_begin = {"group begin", "BEGIN IMMEDIATE", NULL};
 static const Query q_member = {"group savepoint", "SAVEPOINT member", NULL};
 static const Query q_release = {"group release", "RELEASE SAVEPOINT member", NULL};
 static const Query q_undo = {"group undo", "ROLLBACK TO SAVEPOINT member", NULL};
+static const Query q_immediate_fks = {"group foreign keys", "PRAGMA defer_foreign_keys=OFF", NULL};
 static const Query q_commit = {"group commit", "COMMIT", NULL};
 static const Query q_rollback = {"group rollback", "ROLLBACK", NULL};
 
@@ -245,32 +247,62 @@ Rc writer_begin(Db *base, Tx **ret, Error *err)
     return RC_OK;
 }
 
-Rc writer_commit(Tx *tx, Error *err)
+/* Undoes the caller's own part. */
+static void member_undo(SqliteTx *tx, Writer *writer)
 {
-    SqliteDb *db = (SqliteDb *)tx->db;
+    Error error;
+
+    error_clear(&error);
+    if (writer->group->failed) {
+        return;
+    }
+    if (sqlite_run_query(&writer->conn, &q_undo, &error) != RC_OK ||
+        sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK ||
+        (tx->ran_script && sqlite_run_query(&writer->conn, &q_immediate_fks, &error) != RC_OK)) {
+        group_fail(writer, &error);
+    }
+}
+
+/* Earlier members left none behind, so what is violated here is this member's. */
+static bool has_dangling_keys(Writer *writer)
+{
+    int now = 0;
+    int high = 0;
+    return sqlite3_db_status(writer->conn.db, SQLITE_DBSTATUS_DEFERRED_FKS, &now, &high, 0) ==
+               SQLITE_OK &&
+           now != 0;
+}
+
+Rc writer_commit(Tx *base, Error *err)
+{
+    SqliteTx *tx = (SqliteTx *)base;
+    SqliteDb *db = (SqliteDb *)base->db;
     Writer *writer = &db->writer;
     Error error;
     Rc rc;
 
     error_clear(&error);
-    if (!writer->group->failed && sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK) {
+    if (!writer->group->failed && has_dangling_keys(writer)) {
+        member_undo(tx, writer);
+        writer_leave(db);
+        rc = error_set(err, RC_CONFLICT,
+                       "It refers to something that is not there, or is still referred to");
+        error_detail(err, "foreign key");
+        return rc;
+    }
+    if (!writer->group->failed &&
+        (sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK ||
+         (tx->ran_script && sqlite_run_query(&writer->conn, &q_immediate_fks, &error) != RC_OK))) {
         group_fail(writer, &error);
     }
     writer->group->members++;
     return group_wait(writer, &rc, err) ? rc : group_finish(db, err);
 }
 
-void writer_rollback(Tx *tx)
+void writer_rollback(Tx *base)
 {
-    SqliteDb *db = (SqliteDb *)tx->db;
-    Writer *writer = &db->writer;
-    Error error;
-
-    error_clear(&error);
-    if (!writer->group->failed && (sqlite_run_query(&writer->conn, &q_undo, &error) != RC_OK ||
-                                   sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK)) {
-        group_fail(writer, &error);
-    }
+    SqliteDb *db = (SqliteDb *)base->db;
+    member_undo((SqliteTx *)base, &db->writer);
     writer_leave(db);
 }
 

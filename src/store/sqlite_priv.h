@@ -53,6 +53,7 @@ typedef struct SqliteRows {
 typedef struct SqliteTx {
     Tx base;
     SqliteConn *conn;
+    bool ran_script; /* which may have deferred foreign keys */
 } SqliteTx;
 
 /* Readers lie on cache lines of their own, since every read writes `taken` and `reads`. */

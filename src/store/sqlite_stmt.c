@@ -2,8 +2,6 @@
  * store/sqlite_stmt.c - statements, results and errors of SQLite. */
 #include "store/sqlite_priv.h"
 
-#include <errno.h>
-
 /* ---- errors ---- */
 
 /* "UNIQUE constraint failed: t.a, t.b" -> table and "a, b". False for another form. */
@@ -109,13 +107,12 @@ constraint_error(SqliteConn *conn, int code, const char *what, const char *messa
     }
 }
 
-static bool is_out_of_space(SqliteConn *conn, int primary)
+/* SQLITE_FULL stands for ENOSPC alone. A quota and a limit of the file size come as failed writes,
+ * and what errno was is no longer known once SQLite has cleaned up. */
+static bool is_out_of_space(int code)
 {
-    if (primary == SQLITE_FULL) {
-        return true;
-    }
-    int system = primary == SQLITE_IOERR ? sqlite3_system_errno(conn->db) : 0;
-    return system == ENOSPC || system == EDQUOT || system == EFBIG;
+    return (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE ||
+           code == SQLITE_IOERR_SHMSIZE;
 }
 
 Rc sqlite_error(SqliteConn *conn, int code, const char *what, Error *err)
@@ -130,10 +127,11 @@ Rc sqlite_error(SqliteConn *conn, int code, const char *what, Error *err)
     if (primary == SQLITE_CONSTRAINT) {
         return constraint_error(conn, code, what, message, err);
     }
-    if (is_out_of_space(conn, primary)) {
+    if (is_out_of_space(code)) {
         rc = error_set(
             err, RC_LIMIT,
-            "The disk of the database is full: nothing was changed; free some space and try again");
+            "The disk of the database takes no more, most likely it is full: nothing was changed; "
+            "free some space and try again");
     } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
         rc = error_set(err, RC_BUSY, "The database is busy; try again");
     } else if (primary == SQLITE_TOOBIG) {
@@ -424,6 +422,7 @@ Rc sqlite_script(Tx *tx, const char *sql, Error *err)
     Error local;
     err = err ? err : &local;
 
+    ((SqliteTx *)tx)->ran_script = true;
     Rc rc = sqlite_run(conn, sql, err);
     if (rc == RC_OK && tx->is_write && sqlite3_get_autocommit(conn->db)) {
         rc = error_set(err, RC_INTERNAL, "The SQL text ended the transaction it ran in");

@@ -921,7 +921,7 @@ static bool is_migrating(Fixture *f)
     static const Query active = {
         "active", "SELECT 0",
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%half%' AND state = 'active' "
-        "AND datname = current_database() AND pid <> pg_backend_pid()"};
+        "AND pid <> pg_backend_pid()"};
     Tx *tx;
     int64_t n = 0;
     if (f->db->kind == DB_POSTGRES) {

@@ -10,15 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_DATABASES = 200, URL_SIZE = 600 };
+enum { MAX_SCHEMAS = 1000, URL_SIZE = 600 };
 
 static char admin_url[URL_SIZE];
 static bool asked, is_private;
 static pid_t helper;
 static FILE *to_helper, *from_helper;
-static char urls[MAX_DATABASES][URL_SIZE];
-static char names[MAX_DATABASES][64];
-static unsigned n_databases;
+static char *urls[MAX_SCHEMAS];
+static unsigned n_schemas;
 
 static void must(bool ok, const char *what)
 {
@@ -28,9 +27,16 @@ static void must(bool ok, const char *what)
     }
 }
 
-static void run_sql(const char *verb, const char *name, const char *options)
+static void schema_name(char name[64], unsigned i)
 {
+    snprintf(name, 64, "fw_test_%d_%u", (int)getpid(), i);
+}
+
+static void run_sql(const char *verb, unsigned schema, const char *options)
+{
+    char name[64];
     char sql[200];
+    schema_name(name, schema);
     snprintf(sql, sizeof(sql), "%s %s %s", verb, name, options);
     PGconn *conn = PQconnectdb(admin_url);
     PGresult *result = PQexec(conn, sql);
@@ -43,10 +49,13 @@ static void run_sql(const char *verb, const char *name, const char *options)
 
 static void at_end(void)
 {
-    if (!is_private) {
-        for (unsigned i = 0; i < n_databases; i++) {
-            run_sql("DROP DATABASE IF EXISTS", names[i], "WITH (FORCE)");
+    for (unsigned i = 0; i < n_schemas; i++) {
+        if (!is_private) {
+            run_sql("DROP SCHEMA IF EXISTS", i, "CASCADE");
         }
+        free(urls[i]);
+    }
+    if (!is_private) {
         return;
     }
     fclose(to_helper);
@@ -110,12 +119,15 @@ const char *test_pg_url(void)
     if (!have_server()) {
         return NULL;
     }
-    must(n_databases < MAX_DATABASES, "counting databases");
-    unsigned i = n_databases++;
-    snprintf(names[i], sizeof(names[i]), "fw_test_%d_%u", (int)getpid(), i);
-    run_sql("CREATE DATABASE", names[i], "");
-    int n = snprintf(urls[i], URL_SIZE, "%s%cdbname=%s", admin_url,
-                     strchr(admin_url, '?') ? '&' : '?', names[i]);
+    must(n_schemas < MAX_SCHEMAS, "counting schemas");
+    unsigned i = n_schemas++;
+    char name[64];
+    schema_name(name, i);
+    run_sql("CREATE SCHEMA", i, "");
+    urls[i] = malloc(URL_SIZE);
+    must(urls[i] != NULL, "memory");
+    int n = snprintf(urls[i], URL_SIZE, "%s%coptions=-csearch_path%%3D%s", admin_url,
+                     strchr(admin_url, '?') ? '&' : '?', name);
     must(n > 0 && n < URL_SIZE, "the length of the URL");
     return urls[i];
 }
