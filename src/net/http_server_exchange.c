@@ -352,6 +352,9 @@ void exchange_on_completed(void *cls,
     }
     *slot = NULL;
     r->conn->active = NULL;
+    if (r->is_early && why == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        linger_begin(r->io, r->conn->fd);
+    }
     r->conn->idle_since_us = time_monotonic_us();
     r->conn->head_since_us = 0;
     if (r->is_at_worker) { /* it ends when the worker is done with it */

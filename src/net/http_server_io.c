@@ -91,13 +91,14 @@ static void read_event(Io *io)
     read_wakes(io);
 }
 
-static void read_hangups(Io *io)
+static void read_watched(Io *io)
 {
     struct epoll_event events[WATCH_BATCH];
     int n = epoll_wait(io->watch_fd, events, WATCH_BATCH, 0);
 
     for (int i = 0; i < n; i++) {
-        stream_on_hangup(events[i].data.ptr);
+        const Watch *watch = events[i].data.ptr;
+        watch->on_ready(watch->user);
     }
 }
 
@@ -249,6 +250,7 @@ static void reap(Io *io, int64_t now)
     for (Conn *conn = io->conns; conn; conn = conn->next) {
         reap_conn(io, conn, now);
     }
+    linger_reap(io, now);
     io->next_reap_us = now + REAP_EVERY_US;
 }
 
@@ -301,6 +303,7 @@ static void end_daemon(Io *io)
             conn_resume(conn->active);
         }
     }
+    linger_reap(io, INT64_MAX);
     MHD_stop_daemon(io->daemon);
     io->daemon = NULL;
 }
@@ -339,7 +342,7 @@ static void *io_main(void *arg)
             read_event(io);
         }
         if (n > 0 && fds[2].revents) {
-            read_hangups(io);
+            read_watched(io);
         }
         IGNORE(MHD_run(io->daemon) != MHD_YES); /* fails only after MHD_stop_daemon */
         now = time_monotonic_us();

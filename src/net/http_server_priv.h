@@ -31,6 +31,7 @@
 
 typedef struct Io Io;
 typedef struct Conn Conn;
+typedef struct Linger Linger;
 
 /* ---- Wake: a message from any thread to an I/O thread. Embedded in what it is about, so sending
  * never allocates; sent twice before it is read, its flags add up. Guarded by Io.lock. */
@@ -47,6 +48,12 @@ typedef struct Wake {
     unsigned flags;
     bool is_linked, is_stream;
 } Wake;
+
+/* ---- Watch: what an event of Io.watch_fd points to. */
+typedef struct Watch {
+    void (*on_ready)(void *user);
+    void *user;
+} Watch;
 
 /* ---- the body of HTTP_RUN_STREAM */
 typedef struct BodyPipe {
@@ -91,6 +98,7 @@ struct HttpRequest {
     Buf body;       /* INLINE and WORKER */
     BodyPipe *pipe; /* STREAM with a body; heap */
     bool is_accepted, is_at_worker, is_suspended, drops_body;
+    bool is_early; /* answered before the end of the body: the connection closes */
 
     bool is_answered, needs_retry_after;
     int status;
@@ -106,6 +114,7 @@ struct HttpStream {
     HttpStream *prev, *next; /* the Io's list, while the response is being sent */
     struct MHD_Connection *mhd;
     int fd;
+    Watch watch;
     void (*on_gone)(void *user);
     void *user;
     size_t max_buffered;
@@ -143,13 +152,13 @@ struct Io {
     Thread thread;
     struct MHD_Daemon *daemon;
     int listen_fd, event_fd;
-    int watch_fd; /* epoll: sockets of streams, whose suspended connections the daemon does not see
-                   */
+    int watch_fd; /* epoll: sockets that the daemon does not look at (streams, lingers) */
     int daemon_fd;
     Conn *conns;
     HttpStream *streams;
+    Linger *lingers;
     HttpRequest *spare;
-    unsigned n_spare, n_lent; /* lent: at workers */
+    unsigned n_spare, n_lent, n_lingers; /* lent: at workers */
     int64_t next_reap_us;
     bool is_draining, is_reported;
     Error *start_error; /* while the daemon starts: takes what the library complains of */
@@ -246,6 +255,9 @@ void stream_begin(HttpStream *stream, Conn *conn);
 void stream_finish(HttpStream *stream);
 void stream_end(HttpStream *stream); /* the server is stopping */
 void stream_on_wake(HttpStream *stream, unsigned flags);
-void stream_on_hangup(HttpStream *stream);
+
+/* http_server_linger.c; all on the I/O thread */
+void linger_begin(Io *io, int fd);        /* keeps the socket under a descriptor of its own */
+void linger_reap(Io *io, int64_t now_us); /* INT64_MAX: ends all */
 
 #endif

@@ -117,6 +117,7 @@ void response_refuse(HttpRequest *r, const Error *err)
 enum MHD_Result response_queue(HttpRequest *r)
 {
     ASSERT(r->is_answered && r->response);
+    r->is_early = r->phase != PHASE_FULL;
     if (r->stream) {
         stream_begin(r->stream, r->conn);
     }

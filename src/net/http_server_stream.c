@@ -157,13 +157,24 @@ static void tell_gone(HttpStream *stream)
     mutex_unlock(&io->gone_lock);
 }
 
+static void on_hangup(void *user)
+{
+    HttpStream *stream = user;
+
+    mutex_lock(&stream->lock);
+    stream->is_broken = true;
+    mutex_unlock(&stream->lock);
+    unpark(stream);
+}
+
 void stream_begin(HttpStream *stream, Conn *conn)
 {
     Io *io = stream->io;
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = stream};
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = &stream->watch};
 
     stream->mhd = conn->mhd;
     stream->fd = conn->fd;
+    stream->watch = (Watch){.on_ready = on_hangup, .user = stream};
     stream->next = io->streams;
     if (io->streams) {
         io->streams->prev = stream;
@@ -219,12 +230,4 @@ void stream_on_wake(HttpStream *stream, unsigned flags)
     if (!stream->is_finished) {
         unpark(stream);
     }
-}
-
-void stream_on_hangup(HttpStream *stream)
-{
-    mutex_lock(&stream->lock);
-    stream->is_broken = true;
-    mutex_unlock(&stream->lock);
-    unpark(stream);
 }

@@ -275,6 +275,34 @@ static void test_expect_continue(void **state)
     test_server_end(&server, 0);
 }
 
+/* A client that reads only after having sent everything still finds its answer: the socket is not
+ * reset under it. */
+static void test_lingering_close(void **state)
+{
+    TestServer server;
+    Client client;
+    Reply reply;
+    char *piece = calloc(1, 100000);
+
+    (void)state;
+    assert_non_null(piece);
+    test_server_start(&server, NULL);
+    client = client_open(&server);
+    assert_int_equal(client_ask(&client, POST("/echo", "Content-Length: 3000000\r\n", ""), &reply),
+                     413);
+    assert_true(client_is_closed(&client));
+    for (size_t i = 0; i < 30; i++) {
+        client_send(&client, piece, 100000);
+    }
+    client_close(&client);
+    client = client_open(&server); /* left open when the server ends */
+    assert_int_equal(client_ask(&client, POST("/echo", "Content-Length: 3000000\r\n", ""), &reply),
+                     413);
+    test_server_end(&server, 0);
+    client_close(&client);
+    free(piece);
+}
+
 /* Sends a chunked body of `total` bytes; stops when the server has closed. */
 static void send_chunks(Client *client, size_t total)
 {
@@ -689,6 +717,7 @@ int main(void)
         cmocka_unit_test(test_unreadable_requests),
         cmocka_unit_test(test_head_size),
         cmocka_unit_test(test_expect_continue),
+        cmocka_unit_test(test_lingering_close),
         cmocka_unit_test(test_body_limits),
         cmocka_unit_test(test_early_answers_to_uploads),
         cmocka_unit_test(test_files),
