@@ -155,6 +155,15 @@ static void mappings_keep_order_and_spelling_of_keys(void **state)
         {"{a, b: , c: d}",                                                                           "{\"a\":null,\"b\":null,\"c\":\"d\"}"   },
         {"text: |\n  last line has no end",                                                          "{\"text\":\"last line has no end\\n\"}"},
         {"\xEF\xBB\xBF# mark\na: 1\n",                                                               "{\"a\":1}"                             },
+        {"- &a # c\n  !!map\n  &b k: \"x\n    y\"\n- *b\n",                                          "[{\"k\":\"x y\"},\"k\"]"               },
+        {"a: !!str &x # c\n  |2 # c\n    y\n",                                                       "{\"a\":\"  y\\n\"}"                    },
+        {"- !x [a, # c\n  é, # c # d\n  b]\n- é: {ä: 'ö\n    ü'}\n",
+         "[[\"a\",\"é\",\"b\"],{\"é\":{\"ä\":\"ö ü\"}}]"                                                                                },
+        {"- &a true\n- &b ~\n- {*a : 1, *b : 2}\n",                                                  "[true,null,{\"true\":1,\"\":2}]"       },
+        {"- !x\n- ! ''\n",                                                                           "[null,\"\"]"                           },
+        {"--- |1\n text\n",                                                                          "\"text\\n\""                           },
+        {"a: |\n    \nb: |+\n    \n",                                                                "{\"a\":\"\",\"b\":\"\\n\"}"            },
+        {"k: {\n  a: b\n}\nl: [\n# c\n  1\n]\n",                                                     "{\"k\":{\"a\":\"b\"},\"l\":[1]}"       },
         {"a: x\xE2\x80\xA8y\xC2\x85z\nb: \"\xC2\x85 \xE2\x80\xA9\"\nc\xE2\x80\xA8: |\n  \xC2\x85\n",
          "{\"a\":\"x\xE2\x80\xA8y\xC2\x85z\",\"b\":\"\xC2\x85 "
          "\xE2\x80\xA9\",\"c\xE2\x80\xA8\":\"\xC2\x85\\n\"}"                                                                                 },
@@ -184,6 +193,23 @@ static void aliases_and_merge_keys_are_resolved(void **state)
 
     (void)state;
     assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void large_collections_are_read_whole(void **state)
+{
+    Arena *arena = arena_new(0);
+    Buf text = buf_init(arena, MIB);
+    Buf want = buf_init(arena, MIB);
+
+    (void)state;
+    buf_char(&want, '{');
+    for (int i = 0; i < 1000; i++) {
+        buf_fmt(&text, "k%d: [a%d]\n", i, i);
+        buf_fmt(&want, "%s\"k%d\":[\"a%d\"]", i > 0 ? "," : "", i, i);
+    }
+    buf_char(&want, '}');
+    assert_str(json_to_str(arena, parsed(arena, buf_str(&text))), buf_str(&want));
+    arena_free(arena);
 }
 
 static void streams_hold_many_documents(void **state)
@@ -469,6 +495,13 @@ static void counts_are_limited(void **state)
     for (size_t i = 0; i < ARRAY_LEN(exceeds); i++) {
         assert_limit(str_from(exceeds[i]), &limits);
     }
+    /* No letter is left to stand in for U+0085. */
+    Buf letters = buf_init(arena, MIB);
+    buf_lit(&letters, "- \xC2\x85");
+    for (uint32_t cp = 0x100; cp <= 0x24F; cp++) {
+        buf_fmt(&letters, "%c%c", (char)(0xC0 | cp >> 6), (char)(0x80 | (cp & 0x3F)));
+    }
+    assert_limit(buf_str(&letters), NULL);
     Str directives = repeated(arena, "", "%TAG !a! b\n", 100);
     assert_limit(str_fmt(arena, "%.*s---\n", STR_ARG(directives)), NULL);
     arena_free(arena);
@@ -628,6 +661,7 @@ int main(void)
         cmocka_unit_test(tags_of_the_core_schema_are_honoured),
         cmocka_unit_test(mappings_keep_order_and_spelling_of_keys),
         cmocka_unit_test(aliases_and_merge_keys_are_resolved),
+        cmocka_unit_test(large_collections_are_read_whole),
         cmocka_unit_test(streams_hold_many_documents),
         cmocka_unit_test(every_node_knows_its_place),
         cmocka_unit_test(mistakes_are_refused_with_their_place),
