@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Backstage's locations: list, register, change, unregister; refresh, validate, analyze. */
+#include "modules/catalog/catalog_priv.h"
+
+#include "base/time.h"
+#include "base/vec.h"
+#include "catalog_locations_sql.h"
+#include "catalog_sources_sql.h"
+#include "contract_handlers.h"
+#include "platform/contract/contract.h"
+#include "platform/settings/settings.h"
+
+enum { LIST_MAX = 10000, PAGE_DEFAULT = 1000 };
+
+typedef struct Location {
+    Str id, type, target, entity_ref;
+} Location;
+typedef VEC(Location) Locations;
+
+static Rc load_locations(Ctx *cx, Locations *ret)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    *ret = (Locations){.arena = cx->arena};
+    TRY(tx_query(cx->tx, &catalog_locations_list, NO_PARAMS, &rows, &cx->error));
+    while (rows_next(rows)) {
+        Location location = {rows_dup(rows, 0, cx->arena), rows_dup(rows, 1, cx->arena), rows_dup(rows, 2, cx->arena),
+                             rows_dup(rows, 3, cx->arena)};
+        VEC_PUSH(ret, location);
+    }
+    return rows_error(rows, &cx->error);
+}
+
+static Json *location_json(Arena *arena, Str id, Str type, Str target, Str entity_ref)
+{
+    Json *v = json_object(arena);
+    json_set_str(arena, v, "id", id);
+    json_set_str(arena, v, "type", type);
+    json_set_str(arena, v, "target", target);
+    json_set_str(arena, v, "entityRef", entity_ref);
+    return v;
+}
+
+static Rc no_location(Ctx *cx, Str id)
+{
+    return fail(cx, RC_NOT_FOUND, "Found no location with ID %.*s", STR_ARG(id));
+}
+
+/* A location of the API; those of the configuration are not seen here. */
+static Rc find_location(Ctx *cx, Str id, Source *ret)
+{
+    Rc rc = source_find(cx, id, ret);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && !str_is(ret->origin, "api"))) {
+        return no_location(cx, id);
+    }
+    return rc;
+}
+
+static Rc check_writable(Ctx *cx)
+{
+    if (settings_bool(cx->platform->settings, "catalog.readonly")) {
+        return fail(cx, RC_DENIED, "This operation not allowed in readonly mode");
+    }
+    return RC_OK;
+}
+
+static Rc check_type(Ctx *cx, Str type)
+{
+    /* Files of this machine are for the operator to name, in the configuration. */
+    if (!str_is(type, "url") && !str_is(type, "git")) {
+        return fail(cx, RC_MALFORMED, "Registered locations must be of an allowed type [\"url\"]");
+    }
+    return RC_OK;
+}
+
+Rc catalog_locations_list(Ctx *cx, Call *call)
+{
+    Locations all;
+    TRY(ctx_read(cx));
+    TRY(load_locations(cx, &all));
+    Json *list = json_array(cx->arena);
+    for (size_t i = 0; i < all.n; i++) {
+        const Location *l = &all.at[i];
+        Json *item = json_object(cx->arena);
+        json_set(cx->arena, item, STR("data"), location_json(cx->arena, l->id, l->type, l->target, l->entity_ref));
+        json_push(cx->arena, list, item);
+    }
+    reply_json_tree(cx, call, 200, list);
+    return RC_OK;
+}
+
+static Rc preview(Ctx *cx, Call *call, Str type, Str target)
+{
+    Source known;
+    Json *entities;
+    TRY(ctx_read(cx));
+    Rc rc = source_find_by_target(cx, STR("api"), type, target, &known);
+    bool exists = rc == RC_OK;
+    if (rc != RC_OK && rc != RC_NOT_FOUND) {
+        return rc;
+    }
+    ctx_end(cx);
+    Error err = {0};
+    rc = ingest_preview(cx, type, target, &entities, &err);
+    if (rc != RC_OK) {
+        return fail(cx, RC_MALFORMED, "%s: %s", err.detail[0] ? err.detail : "Error", err.message);
+    }
+    Str id = str_fmt(cx->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(target));
+    Str ref = str_fmt(cx->arena, "location:default/%.*s", STR_ARG(source_entity_name(cx->arena, type, target)));
+    Json *answer = json_object(cx->arena);
+    json_set(cx->arena, answer, STR("exists"), json_bool_new(cx->arena, exists));
+    json_set(cx->arena, answer, STR("location"), location_json(cx->arena, id, type, target, ref));
+    json_set(cx->arena, answer, STR("entities"), entities);
+    reply_json_tree(cx, call, 201, answer);
+    return RC_OK;
+}
+
+Rc catalog_locations_create(Ctx *cx, Call *call)
+{
+    Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
+    Source source;
+    TRY(check_type(cx, type));
+    if (str_is(call_query(call, "dryRun"), "true") || str_is(call_query(call, "dryRun"), "1")) {
+        return preview(cx, call, type, target);
+    }
+    TRY(check_writable(cx));
+    TRY(ctx_begin(cx));
+    Rc rc = source_find_by_target(cx, STR("api"), type, target, &source);
+    if (rc == RC_OK && !str_is(call_query(call, "onConflict"), "refresh")) {
+        return fail(cx, RC_CONFLICT, "Location %.*s:%.*s already exists", STR_ARG(type), STR_ARG(target));
+    }
+    if (rc == RC_OK) {
+        TRY(source_refresh(cx, source.id));
+    } else if (rc == RC_NOT_FOUND) {
+        TRY(source_add(cx, STR("api"), type, target, STR_EMPTY, &source));
+    } else {
+        return rc;
+    }
+    TRY(ctx_commit(cx));
+    Json *answer = json_object(cx->arena);
+    json_set(cx->arena, answer, STR("location"), location_json(cx->arena, source.id, type, target, source.entity_ref));
+    json_set(cx->arena, answer, STR("entities"), json_array(cx->arena));
+    reply_json_tree(cx, call, 201, answer);
+    return RC_OK;
+}
+
+Rc catalog_locations_get(Ctx *cx, Call *call)
+{
+    Source s;
+    TRY(ctx_read(cx));
+    TRY(find_location(cx, call_path(call, "id"), &s));
+    reply_json_tree(cx, call, 200, location_json(cx->arena, s.id, s.type, s.target, s.entity_ref));
+    return RC_OK;
+}
+
+Rc catalog_locations_update(Ctx *cx, Call *call)
+{
+    Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
+    Source s;
+    TRY(check_writable(cx));
+    TRY(check_type(cx, type));
+    TRY(ctx_begin(cx));
+    TRY(find_location(cx, call_path(call, "id"), &s));
+    TRY(tx_exec(cx->tx, &catalog_sources_set_target,
+                PARAMS(P_STR(s.id), P_STR(type), P_STR(target), P_I64(time_now_us()), P_STR_OR_NULL(cx->actor.id)), NULL,
+                &cx->error));
+    TRY(source_refresh(cx, s.id));
+    TRY(ctx_commit(cx));
+    reply_json_tree(cx, call, 200, location_json(cx->arena, s.id, type, target, s.entity_ref));
+    return RC_OK;
+}
+
+Rc catalog_locations_delete(Ctx *cx, Call *call)
+{
+    Source s;
+    TRY(check_writable(cx));
+    TRY(ctx_begin(cx));
+    TRY(find_location(cx, call_path(call, "id"), &s));
+    TRY(source_remove(cx, &s));
+    TRY(ctx_commit(cx));
+    reply_empty(call, 204);
+    return RC_OK;
+}
+
+Rc catalog_locations_by_entity(Ctx *cx, Call *call)
+{
+    EntityRef parts = {call_path(call, "kind"), call_path(call, "namespace"), call_path(call, "name")};
+    Str ref = entity_ref_str(cx->arena, parts), source_id = STR_EMPTY;
+    TRY(ctx_read(cx));
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(cx->tx, &catalog_sources_source_of_entity, PARAMS(P_STR(ref)), &rows, &cx->error));
+    if (rows_next(rows)) {
+        source_id = rows_dup(rows, 0, cx->arena);
+    }
+    TRY(rows_error(rows, &cx->error));
+    if (source_id.len == 0) {
+        return fail(cx, RC_NOT_FOUND, "found no entity for ref %.*s", STR_ARG(ref));
+    }
+    Source s;
+    if (source_find(cx, source_id, &s) != RC_OK || !str_is(s.origin, "api")) {
+        return fail(cx, RC_NOT_FOUND, "found no location for ref %.*s", STR_ARG(ref));
+    }
+    reply_json_tree(cx, call, 200, location_json(cx->arena, s.id, s.type, s.target, s.entity_ref));
+    return RC_OK;
+}
+
+/* ---- by-query: the predicate over the few fields that a location has */
+
+static bool value_fits(Str value, const Json *wanted);
+
+static bool operator_fits(Str value, Str name, const Json *argument)
+{
+    if (str_is(name, "$exists")) {
+        return json_bool(argument, true) == (value.len > 0);
+    }
+    if (str_is(name, "$hasPrefix")) {
+        return json_is(argument, JSON_STRING) && value.len >= argument->text.len &&
+               str_eq_nocase(str_sub(value, 0, argument->text.len), argument->text);
+    }
+    for (size_t i = 0; str_is(name, "$in") && argument->type == JSON_ARRAY && i < argument->n; i++) {
+        if (value_fits(value, argument->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool value_fits(Str value, const Json *wanted)
+{
+    if (wanted->type != JSON_OBJECT) {
+        return wanted->type == JSON_STRING && str_eq_nocase(value, wanted->text);
+    }
+    for (size_t i = 0; i < wanted->n; i++) {
+        if (!operator_fits(value, wanted->members[i].key, wanted->members[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool location_fits(const Json *location, const Json *query)
+{
+    for (size_t i = 0; query && query->type == JSON_OBJECT && i < query->n; i++) {
+        Str key = query->members[i].key;
+        const Json *v = query->members[i].value;
+        bool any = str_is(key, "$any"), all = str_is(key, "$all");
+        bool fits = !any;
+        if (any || all) {
+            for (size_t k = 0; v->type == JSON_ARRAY && k < v->n; k++) {
+                bool one = location_fits(location, v->items[k]);
+                fits = any ? fits || one : fits && one;
+            }
+        } else if (str_is(key, "$not")) {
+            fits = !location_fits(location, v);
+        } else {
+            fits = value_fits(json_str(json_get(location, key)), v);
+        }
+        if (!fits) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static Rc read_cursor(Ctx *cx, Str cursor, Str *ret_after)
+{
+    Buf text = buf_init(cx->arena, 4 * KIB);
+    Json *v;
+    *ret_after = STR_EMPTY;
+    if (cursor.len == 0) {
+        return RC_OK;
+    }
+    if (!buf_unbase64(&text, cursor) || json_parse(cx->arena, buf_str(&text), NULL, &v, NULL) != RC_OK ||
+        json_str_at(v, "after").len == 0) {
+        return fail(cx, RC_MALFORMED, "Malformed cursor");
+    }
+    *ret_after = json_str_at(v, "after");
+    return RC_OK;
+}
+
+Rc catalog_locations_query(Ctx *cx, Call *call)
+{
+    Locations all;
+    Str after;
+    int64_t limit = PAGE_DEFAULT;
+    IGNORE(json_to_i64(json_get(call->body, STR("limit")), &limit)); /* absent: the default */
+    TRY(read_cursor(cx, json_str_at(call->body, "cursor"), &after));
+    TRY(ctx_read(cx));
+    TRY(load_locations(cx, &all));
+    Json *items = json_array(cx->arena), *page = json_object(cx->arena), *answer = json_object(cx->arena);
+    int64_t total = 0;
+    bool started = after.len == 0;
+    for (size_t i = 0; i < all.n; i++) {
+        const Location *l = &all.at[i];
+        Json *location = location_json(cx->arena, l->id, l->type, l->target, l->entity_ref);
+        if (!location_fits(location, json_get(call->body, STR("query")))) {
+            continue;
+        }
+        total++;
+        if (started && (int64_t)items->n < limit) {
+            json_push(cx->arena, items, location);
+        } else if (started && items->n && page->n == 0) {
+            Buf cursor = buf_init(cx->arena, KIB);
+            Str last = json_str_at(items->items[items->n - 1], "id");
+            buf_base64(&cursor, str_fmt(cx->arena, "{\"after\":\"%.*s\"}", STR_ARG(last)));
+            json_set_str(cx->arena, page, "nextCursor", buf_str(&cursor));
+        }
+        started = started || str_eq(l->id, after);
+    }
+    json_set(cx->arena, answer, STR("items"), items);
+    json_set(cx->arena, answer, STR("totalItems"), json_int(cx->arena, total));
+    json_set(cx->arena, answer, STR("pageInfo"), page);
+    reply_json_tree(cx, call, 200, answer);
+    return RC_OK;
+}
+
+/* ---- refresh */
+
+static Rc sources_above(Ctx *cx, Str ref, Str **ret, size_t *ret_n)
+{
+    VEC(Str) ids = {.arena = cx->arena};
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(cx->tx, &catalog_sources_ancestors, PARAMS(P_STR(ref)), &rows, &cx->error));
+    while (rows_next(rows)) {
+        VEC_PUSH(&ids, rows_dup(rows, 0, cx->arena));
+    }
+    *ret = ids.at;
+    *ret_n = ids.n;
+    return rows_error(rows, &cx->error);
+}
+
+Rc catalog_refresh_create(Ctx *cx, Call *call)
+{
+    EntityRef parts;
+    Str *sources, text = json_str_at(call->body, "entityRef");
+    size_t n;
+    Error err = {0};
+    if (entity_ref_parse(text, STR_EMPTY, STR_EMPTY, &parts, &err) != RC_OK) {
+        return fail(cx, RC_MALFORMED, "%s", err.message);
+    }
+    Str ref = entity_ref_str(cx->arena, parts);
+    TRY(ctx_begin(cx));
+    TRY(sources_above(cx, ref, &sources, &n));
+    if (n == 0) {
+        return fail(cx, RC_NOT_FOUND, "Entity %.*s not found", STR_ARG(ref));
+    }
+    for (size_t i = 0; i < n; i++) {
+        TRY(source_refresh(cx, sources[i]));
+    }
+    TRY(ctx_commit(cx));
+    reply_empty(call, 200);
+    return RC_OK;
+}
+
+/* ---- validate, analyze */
+
+static Json *error_json(Arena *arena, Str name, Str message)
+{
+    Json *v = json_object(arena);
+    json_set_str(arena, v, "name", name);
+    json_set_str(arena, v, "message", message);
+    return v;
+}
+
+static Rc refuse(Ctx *cx, Call *call, const EntityProblem *problem)
+{
+    Json *answer = json_object(cx->arena), *errors = json_array(cx->arena);
+    Json *error = error_json(cx->arena, problem->name, problem->message);
+    if (problem->cause_name.len) {
+        json_set(cx->arena, error, STR("cause"), error_json(cx->arena, problem->cause_name, problem->cause_message));
+    }
+    json_push(cx->arena, errors, error);
+    json_set(cx->arena, answer, STR("errors"), errors);
+    reply_json_tree(cx, call, 400, answer);
+    return RC_OK;
+}
+
+Rc catalog_validate_create(Ctx *cx, Call *call)
+{
+    EntityProblem problem = {.name = STR("TypeError")};
+    const Json *entity = json_get(call->body, STR("entity"));
+    Str location = json_str_at(call->body, "location");
+    if (!entity_validate_envelope(entity, cx->arena, &problem)) {
+        return refuse(cx, call, &problem);
+    }
+    if (!str_starts(location, STR("url:")) || location.len == 4) {
+        problem.message = str_fmt(cx->arena,
+                                  "Invalid location ref %.*s, only 'url:<target>' is supported, e.g. url:https://host/path",
+                                  STR_ARG(location));
+        return refuse(cx, call, &problem);
+    }
+    if (!entity_validate(catalog_kinds(cx->platform), entity, cx->arena, &problem)) {
+        return refuse(cx, call, &problem);
+    }
+    reply_empty(call, 200);
+    return RC_OK;
+}
+
+Rc catalog_analyze_create(Ctx *cx, Call *call)
+{
+    Str target = json_str(json_path(call->body, "location", "target", NULL));
+    while (target.len && target.ptr[target.len - 1] == '/') {
+        target.len--;
+    }
+    Str name = str_from_index(target, str_rfind_char(target, '/') + 1);
+    if (str_ends(name, STR(".git"))) {
+        name.len -= 4;
+    }
+    Json *entity = json_object(cx->arena), *metadata = json_object(cx->arena), *spec = json_object(cx->arena);
+    json_set_str(cx->arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
+    json_set_str(cx->arena, entity, "kind", STR("Component"));
+    json_set_str(cx->arena, metadata, "name", name);
+    json_set(cx->arena, entity, STR("metadata"), metadata);
+    json_set_str(cx->arena, spec, "type", STR("other"));
+    json_set_str(cx->arena, spec, "lifecycle", STR("unknown"));
+    json_set(cx->arena, entity, STR("spec"), spec);
+    Json *suggestion = json_object(cx->arena), *list = json_array(cx->arena), *answer = json_object(cx->arena);
+    json_set(cx->arena, suggestion, STR("entity"), entity);
+    json_set(cx->arena, suggestion, STR("fields"), json_array(cx->arena));
+    json_push(cx->arena, list, suggestion);
+    json_set(cx->arena, answer, STR("existingEntityFiles"), json_array(cx->arena));
+    json_set(cx->arena, answer, STR("generateEntities"), list);
+    reply_json_tree(cx, call, 200, answer);
+    return RC_OK;
+}

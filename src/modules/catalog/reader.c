@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Reading the texts behind locations: the web, folders, Git repositories. What may be read is what the operator named:
+ * hosts of `integrations`, hosts of `reading.allow`, files of the configuration. */
+#include "modules/catalog/catalog_priv.h"
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "modules/catalog/reader_host.h"
+#include "net/git.h"
+#include "net/http_client.h"
+#include "platform/settings/settings.h"
+
+#include <sys/stat.h>
+
+enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5 };
+#define LIMIT_DOCUMENT (32 * MIB)
+
+struct Reader {
+    Ctx *cx;
+    Arena *arena;
+    const Json *allow;        /* reading.allow */
+    const Json *integrations;
+    Str git_key, git_commit, git_dir; /* the repository fetched last, so that its files come from one fetch */
+};
+
+Reader *reader_new(Ctx *cx, Arena *arena)
+{
+    Reader *reader = ARENA_NEW(arena, Reader);
+    *reader = (Reader){
+        .cx = cx,
+        .arena = arena,
+        .allow = settings_json(cx->platform->settings, "reading.allow"),
+        .integrations = settings_json(cx->platform->settings, "integrations"),
+    };
+    return reader;
+}
+
+static Rc named(Error *err, const char *name, Rc rc)
+{
+    if (err) {
+        error_detail(err, "%s", name);
+    }
+    return rc;
+}
+
+/* ---- which hosts */
+
+static bool host_fits(Str pattern, Str host, uint16_t port, bool is_default_port)
+{
+    size_t colon = str_rfind_char(pattern, ':');
+    if (colon != SIZE_MAX) {
+        uint64_t wanted;
+        if (!str_to_u64(str_from_index(pattern, colon + 1), &wanted) || wanted != port) {
+            return false;
+        }
+        pattern = str_sub(pattern, 0, colon);
+    } else if (!is_default_port) {
+        return false;
+    }
+    if (str_starts(pattern, STR("*."))) {
+        return str_ends(host, str_from_index(pattern, 1));
+    }
+    return str_eq_nocase(pattern, host);
+}
+
+static bool path_fits(const Json *paths, Str path)
+{
+    if (!paths || paths->type != JSON_ARRAY) {
+        return true;
+    }
+    for (size_t i = 0; i < paths->n; i++) {
+        Str prefix = json_str(paths->items[i]);
+        if (str_ends(prefix, STR("/")) ? str_starts(path, prefix) : str_eq(path, prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_listed(const Reader *reader, const Url *url)
+{
+    bool is_default_port = url->port == (str_is(url->scheme, "https") ? 443 : 80);
+    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n; i++) {
+        const Json *row = reader->allow->items[i];
+        if (host_fits(json_str_at(row, "host"), url->host, url->port, is_default_port) &&
+            path_fits(json_get(row, STR("paths")), url->path)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The operator named this host, so an internal address is what he means. */
+static bool allow_internal(void *user, Str host, uint16_t port)
+{
+    const Reader *reader = user;
+    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n; i++) {
+        Str pattern = json_str_at(reader->allow->items[i], "host");
+        if (host_fits(pattern, host, port, port == 80 || port == 443)) {
+            return true;
+        }
+    }
+    ScmHost scm;
+    return scm_host(reader->integrations, host, port, &scm) && scm.is_configured;
+}
+
+/* ---- the web */
+
+static Rc explain_status(Str target, const HttpAnswer *answer, Error *err)
+{
+    if (answer->status == 404 || answer->status == 410) {
+        return named(err, "NotFoundError",
+                     error_set(err, RC_NOT_FOUND, "Unable to read url, no matching files found for %.*s", STR_ARG(target)));
+    }
+    return named(err, "Error",
+                 error_set(err, RC_UPSTREAM, "Unable to read url, %.*s answered %d", STR_ARG(target), answer->status));
+}
+
+static Rc read_url(Reader *reader, Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
+{
+    Url url;
+    if (!url_parse(target, &url)) {
+        return named(err, "InputError", error_set(err, RC_INVALID, "Unable to read url, %.*s is not an http(s) URL", STR_ARG(target)));
+    }
+    ScmHost scm;
+    bool has_scm = scm_host(reader->integrations, url.host, url.port, &scm);
+    if (!has_scm && !is_listed(reader, &url)) {
+        return named(err, "Error",
+                     error_set(err, RC_DENIED,
+                               "Unable to read url, Reading from '%.*s' is not allowed. You may need to configure an "
+                               "integration for the target host, or add it to the configured list of allowed hosts at "
+                               "'backend.reading.allow'",
+                               STR_ARG(target)));
+    }
+    HttpPair headers[3];
+    HttpCall call = {
+        .method = HTTP_GET,
+        .url = has_scm ? scm_raw_url(&scm, target, arena) : target,
+        .headers = headers,
+        .max_body = LIMIT_DOCUMENT,
+        .max_redirects = REDIRECTS_MAX,
+        .allow = allow_internal,
+        .allow_user = reader,
+        .kind = "catalog",
+    };
+    if (etag.len) {
+        headers[call.n_headers++] = (HttpPair){STR("If-None-Match"), etag};
+    }
+    if (has_scm) {
+        call.n_headers += scm_headers(&scm, arena, headers + call.n_headers);
+    }
+    HttpAnswer answer;
+    Rc rc = http_client_call(reader->cx->platform->http, &call, arena, &answer, err);
+    if (rc != RC_OK) {
+        error_prefix(err, "Unable to read url");
+        return named(err, "Error", rc);
+    }
+    if (answer.status == 304 && etag.len) {
+        *ret = (ReadText){.etag = etag, .unchanged = true};
+        return RC_OK;
+    }
+    if (answer.status < 200 || answer.status > 299) {
+        return explain_status(target, &answer, err);
+    }
+    *ret = (ReadText){.text = answer.body, .etag = answer.etag};
+    return RC_OK;
+}
+
+/* ---- files */
+
+/* Size, times and inode: equal means unread is unchanged. */
+static Str file_mark(Arena *arena, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) {
+        return STR_EMPTY;
+    }
+    return str_fmt(arena, "%lld-%lld.%09ld-%lld", (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                   (long long)st.st_ino);
+}
+
+static Rc read_path(Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
+{
+    const char *path = str_cstr(arena, target);
+    Str mark = file_mark(arena, path);
+    if (mark.len && str_eq(mark, etag)) {
+        *ret = (ReadText){.etag = etag, .unchanged = true};
+        return RC_OK;
+    }
+    Rc rc = file_read(arena, path, LIMIT_DOCUMENT, &ret->text, err);
+    if (rc == RC_NOT_FOUND) {
+        return named(err, "NotFoundError", error_set(err, RC_NOT_FOUND, "file %s does not exist", path));
+    }
+    if (rc != RC_OK) {
+        return named(err, "Error", rc);
+    }
+    ret->etag = mark;
+    ret->unchanged = false;
+    return RC_OK;
+}
+
+/* ---- Git: "URL#ref:path" */
+
+typedef struct GitTarget {
+    Str url, ref, path;
+} GitTarget;
+
+static GitTarget split_git(Str target)
+{
+    size_t hash = str_find_char(target, '#');
+    GitTarget t = {.url = str_sub(target, 0, hash), .path = STR("catalog-info.yaml")};
+    if (hash == SIZE_MAX) {
+        return t;
+    }
+    Str rest = str_from_index(target, hash + 1);
+    size_t colon = str_find_char(rest, ':');
+    t.ref = str_sub(rest, 0, colon);
+    if (colon != SIZE_MAX && colon + 1 < rest.len) {
+        t.path = str_from_index(rest, colon + 1);
+    }
+    return t;
+}
+
+static Rc open_repository(Reader *reader, const GitTarget *t, Arena *arena, Error *err)
+{
+    Str parts[] = {t->url, t->ref};
+    Str key = str_join(arena, parts, 2, STR("#"));
+    if (str_eq(reader->git_key, key)) {
+        return RC_OK;
+    }
+    ScmHost scm = {0};
+    Url url;
+    bool has_scm = url_parse(t->url, &url) && scm_host(reader->integrations, url.host, url.port, &scm);
+    Str dir = str_fmt(arena, "%s/git/%.*s", reader->cx->platform->data_dir, STR_ARG(sha1_hex(arena, key)));
+    TRY(file_make_dirs(str_cstr(arena, dir), 0700, err));
+    Url file_url;
+    GitOptions options = {
+        .url = t->url,
+        .ref = t->ref,
+        .cache_dir = str_cstr(arena, dir),
+        .username = has_scm && scm.token.len ? scm_git_user(&scm) : STR_EMPTY,
+        .token = has_scm ? scm.token : STR_EMPTY,
+        .allow_local = !url_parse(t->url, &file_url),
+        .allow = allow_internal,
+        .allow_user = reader,
+    };
+    Str commit;
+    Rc rc = git_fetch(&options, arena, &commit, err);
+    if (rc != RC_OK) {
+        error_prefix(err, "Unable to read git");
+        return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
+    }
+    reader->git_key = str_dup(reader->arena, key);
+    reader->git_commit = str_dup(reader->arena, commit);
+    reader->git_dir = str_dup(reader->arena, dir);
+    return RC_OK;
+}
+
+static Rc read_git(Reader *reader, Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
+{
+    GitTarget t = split_git(target);
+    TRY(open_repository(reader, &t, arena, err));
+    if (str_eq(reader->git_commit, etag)) {
+        *ret = (ReadText){.etag = etag, .unchanged = true};
+        return RC_OK;
+    }
+    Rc rc = git_show(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, LIMIT_DOCUMENT, arena, &ret->text, err);
+    if (rc != RC_OK) {
+        return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
+    }
+    ret->etag = reader->git_commit;
+    ret->unchanged = false;
+    return RC_OK;
+}
+
+static bool has_wildcard(Str s)
+{
+    return str_find_char(s, '*') != SIZE_MAX || str_find_char(s, '{') != SIZE_MAX;
+}
+
+static Rc expand_git(Reader *reader, Str target, Arena *arena, Str **ret, size_t *ret_n, Error *err)
+{
+    GitTarget t = split_git(target);
+    TRY(open_repository(reader, &t, arena, err));
+    Str *paths;
+    TRY(git_list(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, GLOB_MAX, arena, &paths, ret_n, err));
+    *ret = ARENA_ARRAY(arena, Str, *ret_n);
+    for (size_t i = 0; i < *ret_n; i++) {
+        (*ret)[i] = str_fmt(arena, "git:%.*s#%.*s:%.*s", STR_ARG(t.url), STR_ARG(t.ref), STR_ARG(paths[i]));
+    }
+    return RC_OK;
+}
+
+static Rc expand_files(Str target, Arena *arena, Str **ret, size_t *ret_n, Error *err)
+{
+    Str *paths;
+    TRY(file_glob(arena, target, GLOB_MAX, &paths, ret_n, err));
+    *ret = ARENA_ARRAY(arena, Str, *ret_n);
+    for (size_t i = 0; i < *ret_n; i++) {
+        (*ret)[i] = str_fmt(arena, "file:%.*s", STR_ARG(paths[i]));
+    }
+    return RC_OK;
+}
+
+Rc reader_expand(Reader *reader, Str location, Arena *arena, Str **ret, size_t *ret_n, Error *err)
+{
+    size_t colon = str_find_char(location, ':');
+    Str type = str_sub(location, 0, colon), target = str_from_index(location, colon + 1);
+    bool wild = has_wildcard(target);
+    if (wild && str_is(type, "file")) {
+        return expand_files(target, arena, ret, ret_n, err);
+    }
+    if (str_is(type, "git") && has_wildcard(split_git(target).path)) {
+        return expand_git(reader, target, arena, ret, ret_n, err);
+    }
+    if (wild && str_is(type, "url")) {
+        Str as_git = scm_git_target(reader->integrations, target, arena);
+        if (as_git.len) {
+            return expand_git(reader, as_git, arena, ret, ret_n, err);
+        }
+    }
+    *ret = arena_dup(arena, &location, sizeof location);
+    *ret_n = 1;
+    return RC_OK;
+}
+
+Rc reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *ret, Error *err)
+{
+    size_t colon = str_find_char(location, ':');
+    Str type = str_sub(location, 0, colon), target = str_from_index(location, colon + 1);
+    *ret = (ReadText){0};
+    if (str_is(type, "url")) {
+        return read_url(reader, target, etag, arena, ret, err);
+    }
+    if (str_is(type, "file")) {
+        return read_path(target, etag, arena, ret, err);
+    }
+    if (str_is(type, "git")) {
+        return read_git(reader, target, etag, arena, ret, err);
+    }
+    return named(err, "InputError",
+                 error_set(err, RC_INVALID, "there is no source of type '%.*s': it must be url, file or git", STR_ARG(type)));
+}
+
+SourceLinks reader_links(const Reader *reader, Str location, Arena *arena)
+{
+    SourceLinks links = {0};
+    if (!str_starts(location, STR("url:"))) {
+        return links;
+    }
+    Str target = str_from_index(location, 4);
+    Url url;
+    ScmHost scm;
+    links.view = target;
+    if (url_parse(target, &url) && scm_host(reader->integrations, url.host, url.port, &scm)) {
+        links.edit = scm_edit_url(&scm, target, arena);
+        links.source = scm_folder_url(&scm, target, arena);
+    }
+    return links;
+}
