@@ -48,7 +48,7 @@ static void serve_facts(HttpRequest *r)
 static void serve_file(TestServer *server, HttpRequest *r)
 {
     Str rest = str_from_index(http_path(r), strlen("/file/"));
-    Str from;
+    Str from = STR_EMPTY;
     uint64_t offset = 0;
     uint64_t size = 0;
     int fd = open(server->file, O_RDONLY | O_CLOEXEC);
