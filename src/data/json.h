@@ -14,7 +14,14 @@
 #include "base/error.h"
 #include "base/str.h"
 
-typedef enum JsonType { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } JsonType;
+typedef enum JsonType {
+    JSON_NULL,
+    JSON_BOOL,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+} JsonType;
 
 typedef struct Json Json;
 typedef struct JsonMember {
@@ -38,7 +45,7 @@ typedef struct JsonLimits {
     size_t max_bytes; /* of the text */
     size_t max_depth; /* of nesting; a scalar is depth 0; at most 1000 counts */
     size_t max_nodes;
-    bool allow_nul;   /* accept \u0000 inside strings */
+    bool allow_nul; /* accept \u0000 inside strings */
 } JsonLimits;
 
 /* 16 MiB, depth 64, 1,000,000 nodes, no NUL. */
@@ -57,10 +64,10 @@ Json *json_get_c(const Json *object, const char *key);
 Json *json_path(const Json *v, ...) __attribute__((sentinel));
 /* RFC 6901; "" is v itself. NULL when it leads nowhere. */
 Json *json_pointer(const Json *v, Str pointer);
-Str json_str(const Json *v);                /* "" unless a string */
+Str json_str(const Json *v); /* "" unless a string */
 Str json_str_at(const Json *object, const char *key);
 bool json_bool(const Json *v, bool otherwise);
-bool json_to_i64(const Json *v, int64_t *ret);    /* exact integers only: 3 and 3.0 and 3e0, not 3.5 */
+bool json_to_i64(const Json *v, int64_t *ret); /* exact integers only: 3 and 3.0 and 3e0, not 3.5 */
 bool json_to_double(const Json *v, double *ret); /* false also when it is too large for one */
 bool json_is_integer(const Json *v); /* a number with zero fractional part, of any size */
 /* JSON Schema equality: numbers by value (1 == 1.0), objects without order. */
@@ -70,14 +77,19 @@ bool json_equal(const Json *a, const Json *b);
 Json *json_null(Arena *arena);
 Json *json_bool_new(Arena *arena, bool v);
 Json *json_int(Arena *arena, int64_t v);
-Json *json_double(Arena *arena, double v); /* shortest text that reads back the same; NaN and infinities become null */
+Json *
+json_double(Arena *arena,
+            double v); /* shortest text that reads back the same; NaN and infinities become null */
 Json *json_number(Arena *arena, Str text); /* text must be a JSON number */
 Json *json_string(Arena *arena, Str v);
 Json *json_string_c(Arena *arena, const char *v);
 Json *json_array(Arena *arena);
 Json *json_object(Arena *arena);
 void json_push(Arena *arena, Json *array, Json *item);
-void json_set(Arena *arena, Json *object, Str key, Json *value); /* replaces in place, else appends */
+void json_set(Arena *arena,
+              Json *object,
+              Str key,
+              Json *value); /* replaces in place, else appends */
 void json_set_c(Arena *arena, Json *object, const char *key, Json *value);
 void json_set_str(Arena *arena, Json *object, const char *key, Str value);
 bool json_remove(Json *object, Str key);
@@ -89,7 +101,8 @@ Json *json_merge_patch(Arena *arena, const Json *target, const Json *patch);
 void json_write(Buf *out, const Json *v);
 /* Two-space indentation, for people. */
 void json_write_pretty(Buf *out, const Json *v);
-/* Members sorted by key bytes, numbers by value: equal trees give equal text. For hashing and diffs. */
+/* Members sorted by key bytes, numbers by value: equal trees give equal text. For hashing and
+ * diffs. */
 void json_write_canonical(Buf *out, const Json *v);
 Str json_to_str(Arena *arena, const Json *v); /* compact */
 

@@ -74,7 +74,7 @@ char json_decimal_digit(const JsonDecimal *d, size_t at)
 
 JsonDecimal json_decimal(Str text)
 {
-    JsonDecimal d = {.negative = text.len > 0 && text.ptr[0] == '-'};
+    JsonDecimal d = {.negative = text.len > 0 && text.ptr[0] == '-', .fraction = ""};
     size_t whole = d.negative ? 1 : 0;
     size_t at = skip_digits(text, whole);
     size_t n_fraction = 0;

@@ -72,8 +72,8 @@ typedef struct Builder {
     YamlLimits limits;
     Error *err;
     JsonSlab slab;
-    const YamlPiece *piece;
-    size_t n_nodes; /* of the whole text, aliases counted at the size of what they stand for */
+    YamlPiece piece; /* being read */
+    size_t n_nodes;  /* of the whole text, aliases counted at the size of what they stand for */
     Map anchors;
     Frame *frames;
     size_t n_frames;
@@ -89,7 +89,7 @@ typedef VEC(YamlDocument) DocumentVec;
 
 static Place place_of(const Builder *b, const yaml_mark_t *mark)
 {
-    return (Place){b->piece->line + (uint32_t)mark->line, (uint32_t)mark->column + 1};
+    return (Place){b->piece.line + (uint32_t)mark->line, (uint32_t)mark->column + 1};
 }
 
 static Rc PRINTF_FORMAT(4, 5)
@@ -184,7 +184,7 @@ static Json *node_new(Builder *b, JsonType type, const yaml_mark_t *mark)
 
 static Str copy_text(Builder *b, Str text)
 {
-    return yaml_piece_text(b->slab.arena, b->piece, text);
+    return yaml_piece_text(b->slab.arena, &b->piece, text);
 }
 
 static void entry_push(Builder *b, Entry entry)
@@ -582,11 +582,11 @@ static Rc on_close(Builder *b)
 static Rc push_document(Builder *b, DocumentVec *documents)
 {
     if (documents->n >= b->limits.max_documents) {
-        return error_set_at(b->err, RC_LIMIT, b->piece->line, 1,
+        return error_set_at(b->err, RC_LIMIT, b->piece.line, 1,
                             "more than %zu documents in one text", b->limits.max_documents);
     }
     bool is_null = b->root->type == JSON_NULL; /* an empty one has its mark where it ends */
-    YamlDocument document = {b->root, is_null ? b->piece->content_line : b->root->line};
+    YamlDocument document = {b->root, is_null ? b->piece.content_line : b->root->line};
     VEC_PUSH(documents, document);
     return RC_OK;
 }
@@ -633,7 +633,7 @@ check_and_build(Builder *b, YamlCheck *check, const yaml_event_t *event, Documen
 
 static Rc read_events(Builder *b, yaml_parser_t *parser, DocumentVec *documents)
 {
-    YamlCheck check = yaml_check_init(b->piece, b->limits.max_depth);
+    YamlCheck check = yaml_check_init(&b->piece, b->limits.max_depth);
     yaml_event_type_t type = YAML_NO_EVENT;
     Rc rc = RC_OK;
 
@@ -656,7 +656,7 @@ static Rc read_events(Builder *b, yaml_parser_t *parser, DocumentVec *documents)
 static Rc read_as_yaml(Builder *b, DocumentVec *documents)
 {
     yaml_parser_t parser;
-    Str text = b->piece->text;
+    Str text = b->piece.text;
 
     if (!yaml_parser_initialize(&parser)) {
         return error_set(b->err, RC_LIMIT, "not enough memory to read the YAML text");
@@ -672,7 +672,7 @@ static Rc read_as_yaml(Builder *b, DocumentVec *documents)
  * two readers give the same tree wherever both accept a text. */
 static bool read_as_json(Builder *b)
 {
-    Str content = str_from_index(b->piece->text, b->piece->content);
+    Str content = str_from_index(b->piece.text, b->piece.content);
     size_t n_nodes, first = 0;
 
     while (first < content.len && strchr(" \t\r\n", content.ptr[first])) {
@@ -686,7 +686,7 @@ static bool read_as_json(Builder *b)
         .max_depth = b->limits.max_depth,
         .max_nodes = b->limits.max_nodes - b->n_nodes,
     };
-    if (json_read(b->slab.arena, content, &limits, b->piece->content_line, b->piece->content_column,
+    if (json_read(b->slab.arena, content, &limits, b->piece.content_line, b->piece.content_column,
                   &b->root, &n_nodes, NULL) != RC_OK) {
         return false;
     }
@@ -694,25 +694,28 @@ static bool read_as_json(Builder *b)
     return true;
 }
 
+static Rc read_piece(Builder *b, DocumentVec *documents)
+{
+    if (read_as_json(b)) {
+        return push_document(b, documents);
+    }
+    TRY(yaml_piece_prepare(b->slab.arena, &b->piece, b->err));
+    return read_as_yaml(b, documents);
+}
+
 static Rc read_pieces(Builder *b, Str text, DocumentVec *documents)
 {
     YamlSplitter splitter = yaml_splitter(text);
+    bool is_found = true;
+    Rc rc = RC_OK;
 
-    for (;;) {
-        YamlPiece piece;
-        bool is_found;
-        TRY(yaml_split_next(&splitter, &piece, &is_found, b->err));
-        if (!is_found) {
-            return RC_OK;
-        }
-        b->piece = &piece;
-        if (read_as_json(b)) {
-            TRY(push_document(b, documents));
-        } else {
-            TRY(yaml_piece_prepare(b->slab.arena, &piece, b->err));
-            TRY(read_as_yaml(b, documents));
+    while (rc == RC_OK && is_found) {
+        rc = yaml_split_next(&splitter, &b->piece, &is_found, b->err);
+        if (rc == RC_OK && is_found) {
+            rc = read_piece(b, documents);
         }
     }
+    return rc;
 }
 
 /* What libyaml would pass over or name without a place. */

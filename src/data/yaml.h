@@ -17,9 +17,9 @@
 #include "data/json.h"
 
 typedef struct YamlLimits {
-    size_t max_bytes;     /* of the text */
-    size_t max_depth;     /* of nesting, aliases expanded; a scalar is depth 0; at most 1000 counts */
-    size_t max_nodes;     /* per text, aliases counted at their expanded size */
+    size_t max_bytes; /* of the text */
+    size_t max_depth; /* of nesting, aliases expanded; a scalar is depth 0; at most 1000 counts */
+    size_t max_nodes; /* per text, aliases counted at their expanded size */
     size_t max_documents;
 } YamlLimits;
 
@@ -27,17 +27,24 @@ typedef struct YamlLimits {
 extern const YamlLimits yaml_default_limits;
 
 typedef struct YamlDocument {
-    Json *root;            /* JSON null for an empty document */
-    uint32_t line;         /* where its content starts, 1-based */
+    Json *root;    /* JSON null for an empty document */
+    uint32_t line; /* where its content starts, 1-based */
 } YamlDocument;
 
 /* All documents of a stream, in order. An error in one document fails the whole text; documents
  * parsed before the error are still given in *ret and *ret_n, so that a caller can keep them.
- * The trees borrow nothing from text. limits NULL = default. Fails: RC_MALFORMED (line, column), RC_LIMIT. */
-Rc yaml_parse_all(Arena *arena, Str text, const YamlLimits *limits, YamlDocument **ret, size_t *ret_n, Error *err);
+ * The trees borrow nothing from text. limits NULL = default. Fails: RC_MALFORMED (line, column),
+ * RC_LIMIT. */
+Rc yaml_parse_all(Arena *arena,
+                  Str text,
+                  const YamlLimits *limits,
+                  YamlDocument **ret,
+                  size_t *ret_n,
+                  Error *err);
 /* Exactly one document. *ret is written on success only. */
 MUST_CHECK Rc yaml_parse(Arena *arena, Str text, const YamlLimits *limits, Json **ret, Error *err);
-/* A block-style YAML text of v; strings are quoted whenever they would read back as another type. */
+/* A block-style YAML text of v; strings are quoted whenever they would read back as another type.
+ */
 void yaml_write(Buf *out, const Json *v);
 
 #endif
