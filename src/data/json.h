@@ -77,19 +77,16 @@ bool json_equal(const Json *a, const Json *b);
 Json *json_null(Arena *arena);
 Json *json_bool_new(Arena *arena, bool v);
 Json *json_int(Arena *arena, int64_t v);
-Json *
-json_double(Arena *arena,
-            double v); /* shortest text that reads back the same; NaN and infinities become null */
+/* Shortest text that reads back the same; NaN and infinities become null. */
+Json *json_double(Arena *arena, double v);
 Json *json_number(Arena *arena, Str text); /* text must be a JSON number */
 Json *json_string(Arena *arena, Str v);
 Json *json_string_c(Arena *arena, const char *v);
 Json *json_array(Arena *arena);
 Json *json_object(Arena *arena);
 void json_push(Arena *arena, Json *array, Json *item);
-void json_set(Arena *arena,
-              Json *object,
-              Str key,
-              Json *value); /* replaces in place, else appends */
+/* Replaces in place, else appends. */
+void json_set(Arena *arena, Json *object, Str key, Json *value);
 void json_set_c(Arena *arena, Json *object, const char *key, Json *value);
 void json_set_str(Arena *arena, Json *object, const char *key, Str value);
 bool json_remove(Json *object, Str key);
