@@ -31,6 +31,10 @@ void operation_finish(Tool *t, Json *op, Str path, const Json *path_params, cons
     tool_place(params, op);
     json_set_c(t->arena, op, "parameters", params);
     set_default(t, op, "tags", one_string(t, file->tag));
+    /* a summary that says it all is the description too, for tools that show only that */
+    Str summary = json_str_at(op, "summary");
+    set_default(t, op, "description",
+                json_string(t->arena, str_fmt(t->arena, "%.*s.", STR_ARG(summary))));
     set_default(t, op, "x-run", json_string_c(t->arena, "worker"));
     set_default(t, op, "x-strict-query", json_bool_new(t->arena, !file->backstage));
     set_default(t, op, "x-module", json_string(t->arena, file->module));

@@ -8,36 +8,61 @@
 #define EXAMPLE_ID "0192a3b4-c5d6-7e8f-9012-3456789abcde"
 #define EXAMPLE_TIME "2026-11-20T09:30:00.000Z"
 
-typedef struct VerbRow {
-    const char *verb, *method, *suffix, *action;
-    const char *summary; /* % is the record's words, with its article */
-    const char *success; /* its responses; @ is the schema's name */
-} VerbRow;
-
 #define REF(to) "{\"$ref\":\"#/components/" to "\"}"
 #define CONTENT(schema) "\"content\":{\"application/json\":{\"schema\":" REF("schemas/" schema) "}}"
-#define ITEM(text)                                                                                 \
-    "{\"description\":\"" text "\",\"headers\":{\"ETag\":" REF("headers/ETag") "}," CONTENT("@") "}"
-#define PAGE(text, schema)                                                                         \
-    "{\"200\":{\"description\":\"" text "\",\"headers\":{\"Link\":" REF("headers/Link") "}," CONTENT( \
-        schema) "}}"
-#define CONFLICT ",\"409\":" REF("responses/Conflict") "}"
-#define CHANGED "{\"200\":" ITEM("The record after the change.") CONFLICT
+#define ETAG "\"ETag\":" REF("headers/ETag")
+#define CONFLICT "\"409\":" REF("responses/Conflict")
+
+/* Responses of success; @ is the schema's name. */
+static const char page_of_records[] =
+    "{\"200\":{\"description\":\"A page of records.\",\"headers\":{\"Link\":" REF(
+        "headers/Link") "}," CONTENT("@List") "}}";
+static const char page_of_changes[] =
+    "{\"200\":{\"description\":\"A page of changes, newest first.\",\"headers\":{\"Link\":" REF(
+        "headers/Link") "}," CONTENT("RecordHistory") "}}";
+static const char created[] =
+    "{\"201\":{\"description\":\"Created.\",\"headers\":{" ETAG
+    ",\"Location\":" REF("headers/Location") "}," CONTENT("@") "}," CONFLICT "}";
+static const char found[] = "{\"200\":{\"description\":\"The record.\",\"headers\":{" ETAG
+                            "}," CONTENT("@") "},\"304\":" REF("responses/NotModified") "}";
+static const char changed[] =
+    "{\"200\":{\"description\":\"The record after the change.\",\"headers\":{" ETAG
+    "}," CONTENT("@") "}," CONFLICT "}";
+static const char deleted[] = "{\"204\":{\"description\":\"Deleted.\"}," CONFLICT "}";
+
+typedef struct VerbRow {
+    const char *verb, *method, *suffix, *action;
+    const char *success;
+    const char *summary; /* % is the record's words, with its article */
+} VerbRow;
 
 static const VerbRow verbs[] = {
-    {"list", "get", "", "read", "List %", PAGE("A page of records.", "@List")},
-    {"create", "post", "", "create", "Create %",
-     "{\"201\":{\"description\":\"Created.\",\"headers\":{\"ETag\":" REF(
-         "headers/ETag") ",\"Location\":" REF("headers/Location") "}," CONTENT("@") "}" CONFLICT},
-    {"get", "get", "/{id}", "read", "Read %",
-     "{\"200\":" ITEM("The record.") ",\"304\":" REF("responses/NotModified") "}"},
-    {"replace", "put", "/{id}", "update", "Replace %", CHANGED},
-    {"patch", "patch", "/{id}", "update", "Change %", CHANGED},
-    {"delete", "delete", "/{id}", "delete", "Delete %",
-     "{\"204\":{\"description\":\"Deleted.\"}" CONFLICT},
-    {"restore", "post", "/{id}/restore", "update", "Restore %", CHANGED},
-    {"history", "get", "/{id}/history", "read", "List the changes of %",
-     PAGE("A page of changes, newest first.", "RecordHistory")},
+    {"list",    "get",    "",              "read",   page_of_records, "List %"               },
+    {"create",  "post",   "",              "create", created,         "Create %"             },
+    {"get",     "get",    "/{id}",         "read",   found,           "Read %"               },
+    {"replace", "put",    "/{id}",         "update", changed,         "Replace %"            },
+    {"patch",   "patch",  "/{id}",         "update", changed,         "Change %"             },
+    {"delete",  "delete", "/{id}",         "delete", deleted,         "Delete %"             },
+    {"restore", "post",   "/{id}/restore", "update", changed,         "Restore %"            },
+    {"history", "get",    "/{id}/history", "read",   page_of_changes, "List the changes of %"},
+};
+
+/* In the order of `verbs`. */
+static const char *const descriptions[] = {
+    "Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is "
+    "bound "
+    "to the filters and the order.",
+    "With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another "
+    "body it is refused.",
+    "The `ETag` is the revision of the record.",
+    "Replaces all that may be written: what the body leaves out gets its default or is cleared. "
+    "With "
+    "`If-Match` only if nobody was faster.",
+    "Changes the members of the body only; null clears an optional one. With `If-Match` only if "
+    "nobody was faster.",
+    "With `If-Match` only if nobody was faster. Records with a restore operation can be restored.",
+    "Undoes a deletion.",
+    "Every change with who, when, and the record before and after. Secrets are masked.",
 };
 
 /* "an organization", "a team" */
@@ -80,7 +105,8 @@ static Json *masked(Tool *t, const Json *property)
 static Json *or_null(Tool *t, const Json *property)
 {
     const Json *type = json_get_c(property, "type");
-    if (json_is(type, JSON_STRING) && !str_is(type->text, "null") && !json_get_c(property, "const")) {
+    if (json_is(type, JSON_STRING) && !str_is(type->text, "null") &&
+        !json_get_c(property, "const")) {
         Json *v = json_clone(t->arena, property);
         json_remove(v, STR("default"));
         Json *types = tool_json(t, property, "[\"%.*s\",\"null\"]", STR_ARG(type->text));
@@ -123,10 +149,7 @@ static Json *write_schema(Tool *t, const Json *schema, Str words)
         }
     }
     const Json *examples = json_get_c(schema, "examples");
-    if (!json_is(examples, JSON_ARRAY) || examples->n == 0) {
-        tool_error(t, schema, "a record needs `examples`: at least one object as a client would "
-                              "send it to create one");
-    } else {
+    if (examples) {
         json_set_c(t->arena, v, "examples", json_clone(t->arena, examples));
     }
     return v;
@@ -197,11 +220,12 @@ static void add_standard(Tool *t, Json *schema, bool soft_delete)
                              "{\"type\":%s,\"format\":\"date-time\",\"readOnly\":true,"
                              "\"description\":\"%s at this time.\"}",
                              i == 2 ? "[\"string\",\"null\"]" : "\"string\"", verbs_[i]);
-        Json *by = tool_json(t, schema,
-                             "{\"type\":[\"string\",\"null\"],\"readOnly\":true,"
-                             "\"description\":\"%s by this user or service; null when by the system "
-                             "or anonymously.\"}",
-                             verbs_[i]);
+        Json *by =
+            tool_json(t, schema,
+                      "{\"type\":[\"string\",\"null\"],\"readOnly\":true,"
+                      "\"description\":\"%s by this user or service; null when by the system "
+                      "or anonymously.\"}",
+                      verbs_[i]);
         set_standard(t, all, moments[i], at);
         set_standard(t, all, actors[i], by);
     }
@@ -235,12 +259,12 @@ static void read_form(Tool *t, Json *schema)
 
 static void expand_schema(Tool *t, Json *schemas, Str name, Json *schema)
 {
-    const Json *record = json_get_c(schema, "x-record");
+    const Json *settings = json_get_c(schema, "x-record");
     Str words = tool_words(t, name);
     static const char *const suffixes[] = {"Write", "Patch", "List"};
     Json *made[ARRAY_LEN(suffixes)];
 
-    if (!json_is(record, JSON_OBJECT) || json_str_at(record, "table").len == 0) {
+    if (!json_is(settings, JSON_OBJECT) || json_str_at(settings, "table").len == 0) {
         tool_error(t, schema, "x-record names its table: { table: … }");
         return;
     }
@@ -251,14 +275,15 @@ static void expand_schema(Tool *t, Json *schemas, Str name, Json *schema)
     }
     made[0] = write_schema(t, schema, with_article(t, words));
     made[1] = patch_schema(t, schema, with_article(t, words));
-    made[2] = tool_json(t, schema,
-                        "{\"type\":\"object\",\"description\":\"A page of the list.\",\"required\":"
-                        "[\"items\",\"next_cursor\"],\"additionalProperties\":false,\"properties\":{"
-                        "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
-                        "%.*s\"}},\"next_cursor\":{\"$ref\":\"#/components/schemas/NextCursor\"},"
-                        "\"total\":{\"$ref\":\"#/components/schemas/Total\"}}}",
-                        STR_ARG(name));
-    add_standard(t, schema, flag(record, "soft_delete"));
+    made[2] =
+        tool_json(t, schema,
+                  "{\"type\":\"object\",\"description\":\"A page of the list.\",\"required\":"
+                  "[\"items\",\"next_cursor\"],\"additionalProperties\":false,\"properties\":{"
+                  "\"items\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/"
+                  "%.*s\"}},\"next_cursor\":{\"$ref\":\"#/components/schemas/NextCursor\"},"
+                  "\"total\":{\"$ref\":\"#/components/schemas/Total\"}}}",
+                  STR_ARG(name));
+    add_standard(t, schema, flag(settings, "soft_delete"));
     read_form(t, schema);
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         Str key = str_fmt(t->arena, "%.*s%s", STR_ARG(name), suffixes[i]);
@@ -346,17 +371,18 @@ static void add_filter(Tool *t, Json *params, const JsonMember *property, Str ty
 
 static Json *csv_param(Tool *t, const Json *at, const char *name, const char *description)
 {
-    return tool_json(t, at,
-                     "{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"explode\":false,"
-                     "\"schema\":{\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"string\","
-                     "\"enum\":[]}}}",
-                     name, description);
+    return tool_json(
+        t, at,
+        "{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"explode\":false,"
+        "\"schema\":{\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"string\","
+        "\"enum\":[]}}}",
+        name, description);
 }
 
 static void add_list_params(Tool *t, const Expansion *e, Json *params)
 {
     static const char *const shared[] = {"Limit", "Cursor", "Total"};
-    const Json *record = json_get_c(e->schema, "x-record");
+    const Json *settings = json_get_c(e->schema, "x-record");
     const Json *properties = json_get_c(e->schema, "properties");
     Json *sort = csv_param(t, e->spec, "sort", "Fields to sort by; a minus sign reverses one.");
     Json *fields = csv_param(t, e->spec, "fields", "Answer only these members.");
@@ -367,11 +393,11 @@ static void add_list_params(Tool *t, const Expansion *e, Json *params)
         json_push(t->arena, params,
                   tool_json(t, e->spec, "{\"$ref\":\"#/components/parameters/%s\"}", shared[i]));
     }
-    if (json_get_c(record, "search")) {
+    if (json_get_c(settings, "search")) {
         json_push(t->arena, params,
                   tool_json(t, e->spec, "{\"$ref\":\"#/components/parameters/Search\"}"));
     }
-    if (flag(record, "soft_delete")) {
+    if (flag(settings, "soft_delete")) {
         json_push(t->arena, params,
                   tool_json(t, e->spec, "{\"$ref\":\"#/components/parameters/IncludeDeleted\"}"));
     }
@@ -469,8 +495,8 @@ static Str summary_of(Tool *t, const Expansion *e, const VerbRow *row)
 
 static void expand_verb(Tool *t, const Expansion *e, const VerbRow *row)
 {
-    const Json *record = json_get_c(e->schema, "x-record");
-    if (strcmp(row->verb, "restore") == 0 && !flag(record, "soft_delete")) {
+    const Json *settings = json_get_c(e->schema, "x-record");
+    if (strcmp(row->verb, "restore") == 0 && !flag(settings, "soft_delete")) {
         return;
     }
     Str path = str_fmt(t->arena, "%.*s%s", STR_ARG(e->path), row->suffix);
@@ -481,7 +507,14 @@ static void expand_verb(Tool *t, const Expansion *e, const VerbRow *row)
                          "\"verb\":\"%s\"},\"parameters\":[]}",
                          STR_ARG(e->collection), row->verb, STR_ARG(summary), row->action,
                          STR_ARG(e->schema_name), STR_ARG(e->schema_name), row->verb);
+    json_set_str(t->arena, op, "description", str_from(descriptions[row - verbs]));
     if (strcmp(row->verb, "create") == 0) {
+        const Json *examples = json_get_c(e->schema, "examples");
+        if (!json_is(examples, JSON_ARRAY) || examples->n == 0) {
+            tool_error(t, e->schema,
+                       "a record that clients create needs `examples`: one object as "
+                       "a client sends it");
+        }
         json_set_str(t->arena, op, "x-idempotent", STR("key"));
     }
     Json *tag = json_get_c(e->spec, "tag");

@@ -127,7 +127,7 @@ static void write_operation(Tool *t, Buf *out, const OperationAt *at)
         buf_lit(out, " **Deprecated.**");
     }
     buf_char(out, '\n');
-    if (description.len > 0) {
+    if (description.len > 0 && !str_starts(description, json_str_at(at->op, "summary"))) {
         buf_fmt(out, "\n%.*s\n", STR_ARG(str_trim(description)));
     }
     write_params(t, out, json_get_c(at->op, "parameters"));

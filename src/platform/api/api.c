@@ -5,6 +5,7 @@
 #include "base/vec.h"
 
 #include "platform/api/api_priv.h"
+#include "platform/module.h"
 
 #define REQUEST_TIME_US (60 * US_PER_SECOND)
 enum { MAX_PROBLEM = 16 * 1024, MAX_QUERY_PAIRS = 256 };
@@ -121,6 +122,10 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
     if (rc != RC_OK) {
         return answer_unrouted(api, r, state, rc, allow);
     }
+    if (api->operations[state->op->index].is_off) {
+        state->op = NULL;
+        return answer_unrouted(api, r, state, RC_NOT_FOUND, STR_EMPTY);
+    }
     *ret_max_body = state->op->max_body;
     switch (state->op->run) {
     case RUN_INLINE:
@@ -227,6 +232,13 @@ static Rc read_dates(Api *api, const Operation *op, ApiOperation *ret, Error *er
     return RC_OK;
 }
 
+/* What a server started with --services lacks. The platform's own operations are always there. */
+static bool is_off(const Platform *platform, const Operation *op)
+{
+    return platform->n_modules > 0 && !str_is(op->module, "platform") &&
+           !platform_module(platform, op->module);
+}
+
 static Rc read_operations(Api *api, Error *err)
 {
     size_t n;
@@ -238,6 +250,7 @@ static Rc read_operations(Api *api, Error *err)
     for (size_t i = 0; i < n; i++) {
         Str rest = ops[i].path;
         TRY(read_dates(api, &ops[i], &api->operations[i], err));
+        api->operations[i].is_off = is_off(api->platform, &ops[i]);
         if (ops[i].mount.len > 0) {
             add_once(api->mounts, &api->n_mounts, ops[i].mount);
         }
@@ -338,6 +351,9 @@ void api_call(Api *api,
     error_clear(&cx->error);
     Rc rc = contract_match(api->platform->contract, method, path, cx->arena, &ret->op, ret->path,
                            &ret->n_path, &allow);
+    if (rc == RC_OK && api->operations[ret->op->index].is_off) {
+        rc = RC_NOT_FOUND;
+    }
     if (rc != RC_OK) {
         ret->op = &none;
         fail(cx, rc, "%s",

@@ -21,6 +21,7 @@ enum { API_HEADERS_MAX = 24, STATUS_CLASSES = 6 };
 
 /* What is known of an operation beside the contract. */
 typedef struct ApiOperation {
+    bool is_off;                                /* of a module that is not enabled here */
     Str deprecation, sunset;                    /* header values; "" when not deprecated */
     _Atomic(Metric *) duration;                 /* made when first needed */
     _Atomic(Metric *) by_class[STATUS_CLASSES]; /* 2xx at [2]; [0] is for aborted ones */

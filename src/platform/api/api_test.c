@@ -8,6 +8,7 @@
 #include "platform/api/api.h"
 #include "platform/api/api_test_contract.h"
 #include "platform/metrics/metrics.h"
+#include "platform/module.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -363,6 +364,31 @@ static void test_credentials(void **state)
     arena_free(cx.arena);
 }
 
+static void test_modules_that_are_off(void **state)
+{
+    (void)state;
+    static const Module other = {.name = "other"};
+    static const Module things = {.name = "things"};
+    static const Module *const enabled[][2] = {
+        {&other, &things},
+        {&other, NULL   }
+    };
+    for (size_t i = 0; i < ARRAY_LEN(enabled); i++) {
+        Error err = {0};
+        Api *api = NULL;
+        Platform platform = fixture.platform;
+        platform.modules = enabled[i];
+        platform.n_modules = 2 - i;
+        assert_int_equal(api_new(&platform, &(ApiOptions){0}, &api, &err), RC_OK);
+        Ctx cx = {.arena = arena_new(0), .platform = &platform};
+        Call call;
+        api_call(api, &cx, HTTP_GET, STR("/api/things"), NULL, 0, STR_EMPTY, &call);
+        assert_int_equal(call.reply.status, i == 0 ? 200 : 404);
+        arena_free(cx.arena);
+        api_free(api);
+    }
+}
+
 static void test_problem_text(void **state)
 {
     (void)state;
@@ -418,6 +444,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_conditional_get, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_credentials, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_modules_that_are_off, set_up, tear_down),
         cmocka_unit_test(test_problem_text),
         cmocka_unit_test_setup_teardown(test_no_heap_growth_on_reads, set_up, tear_down),
     };

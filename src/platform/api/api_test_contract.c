@@ -11,15 +11,16 @@
 #define SCHEMA(type) "\"schema\":{\"type\":\"" type "\"}"
 #define QUERY(name, more) "{\"name\":\"" name "\",\"in\":\"query\"," more "}"
 #define PATH(name) "{\"name\":\"" name "\",\"in\":\"path\",\"required\":true," SCHEMA("string") "}"
-#define PERMISSION(action) "\"x-permission\":{\"action\":\"" action "\",\"on\":\"Thing\"}"
+#define PERMISSION(action)                                                                         \
+    "\"x-module\":\"things\",\"x-permission\":{\"action\":\"" action "\",\"on\":\"Thing\"}"
 #define THING "{\"$ref\":\"#/components/schemas/Thing\"}"
 #define ANSWERS(status, schema)                                                                    \
     "\"responses\":{\"" status "\":{\"content\":{\"application/json\":{\"schema\":" schema "}}}}"
 #define BACK "\"x-errors\":\"backstage\",\"x-mount\":\"/api/back\","
 #define BODY(schema)                                                                               \
     "\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":" schema "}" \
-                                                                                               "}" \
-                                                                                               "}"
+    "}"                                                                                            \
+    "}"
 #define OP(id, rest) "{\"operationId\":\"" id "\"," rest "}"
 
 static const char document[] =

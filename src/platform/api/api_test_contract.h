@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * platform/api/api_test_contract.h - a small contract with handlers, and an Api over it. For tests. */
+ * platform/api/api_test_contract.h - a small contract with handlers, and an Api over it. For tests.
+ */
 #ifndef PLATFORM_API_TEST_CONTRACT_H
 #define PLATFORM_API_TEST_CONTRACT_H
 

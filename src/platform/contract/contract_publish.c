@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/contract/contract_publish.h"
 
+#include "base/map.h"
+
 static bool is_internal(Str key)
 {
     static const char *const keys[] = {"x-run",    "x-strict-query", "x-mount",
@@ -62,7 +64,54 @@ static Json *publish(Arena *arena, const Json *v, Inside inside)
     return copy;
 }
 
+/* ---- components that nothing leads to */
+
+/* Marks what v refers to, and what that refers to: a component is entered once. */
+static void mark(const Json *doc, const Json *v, Map *seen)
+{
+    if (v->type != JSON_ARRAY && v->type != JSON_OBJECT) {
+        return;
+    }
+    for (uint32_t i = 0; i < v->n; i++) {
+        const Json *child = v->type == JSON_ARRAY ? v->items[i] : v->members[i].value;
+        bool is_ref = v->type == JSON_OBJECT && str_is(v->members[i].key, "$ref") &&
+                      child->type == JSON_STRING && str_starts(child->text, STR("#/components/"));
+        if (!is_ref) {
+            mark(doc, child, seen);
+        } else if (!map_has(seen, child->text)) {
+            Json *to = json_pointer(doc, str_from_index(child->text, 1));
+            map_put(seen, child->text, to);
+            if (to) {
+                mark(doc, to, seen);
+            }
+        }
+    }
+}
+
+/* For instance the write form of a record that clients only read. */
+static void drop_unused(Arena *arena, Json *doc)
+{
+    static const char *const sections[] = {"schemas", "parameters", "responses", "headers"};
+    Map seen = map_init(arena);
+    const Json *paths = json_get_c(doc, "paths");
+    if (paths) {
+        mark(doc, paths, &seen);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+        Json *all = json_path(doc, "components", sections[i], NULL);
+        for (uint32_t j = json_is(all, JSON_OBJECT) ? all->n : 0; j-- > 0;) {
+            Str key = all->members[j].key;
+            Str ref = str_fmt(arena, "#/components/%s/%.*s", sections[i], STR_ARG(key));
+            if (!map_has(&seen, ref)) {
+                IGNORE(!json_remove(all, key)); /* it is there */
+            }
+        }
+    }
+}
+
 Json *contract_publish(Arena *arena, const Json *document)
 {
-    return publish(arena, document, INSIDE_KEYS);
+    Json *copy = publish(arena, document, INSIDE_KEYS);
+    drop_unused(arena, copy);
+    return copy;
 }
