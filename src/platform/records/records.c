@@ -108,8 +108,9 @@ Rc records_check(Records *records, Db *db, Error *err)
 {
     for (size_t i = 0; i < records->n; i++) {
         const RecordSpec *spec = records->specs[i];
-        const SqlText *const texts[] = {&spec->select, &spec->count,  &spec->get,    &spec->lock,
-                                        &spec->refer,  &spec->insert, &spec->update, &spec->remove};
+        const SqlText *const texts[] = {&spec->select, &spec->count,  &spec->get,
+                                        &spec->lock,   &spec->exists, &spec->refer,
+                                        &spec->insert, &spec->update, &spec->remove};
         for (size_t t = 0; t < ARRAY_LEN(texts); t++) {
             CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
             const char *sql = str_cstr(arena, texts[t]->text[db_kind(db)]);

@@ -117,7 +117,8 @@ static Rc check_reference(Ctx *cx, const RecordField *field, const Json *v)
     Rc rc = RC_NOT_FOUND;
     if (uuid_is_valid(id)) {
         CLEANUP(rows_cleanup) Rows *rows = NULL;
-        Str sql = sql_for(&spec_of(target)->refer, cx->tx);
+        const RecordSpec *spec = spec_of(target);
+        Str sql = sql_for(tx_is_write(cx->tx) ? &spec->refer : &spec->exists, cx->tx);
         TRY(tx_query_sql(cx->tx, sql, PARAMS(P_STR(id)), &rows, &cx->error));
         rc = rows_next(rows) ? RC_OK : RC_NOT_FOUND;
         TRY(rows_error(rows, &cx->error));

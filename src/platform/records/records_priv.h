@@ -82,7 +82,8 @@ typedef struct RecordSpec {
     SqlText select;    /* "SELECT … FROM … WHERE <condition>", to be continued with AND */
     SqlText count;     /* "SELECT COUNT(*) FROM … WHERE <condition>" */
     SqlText get, lock; /* by id, deleted ones included; lock also keeps others from changing it */
-    SqlText refer;     /* a live row with this id, kept from vanishing until the transaction ends */
+    SqlText exists;    /* a living row with this id */
+    SqlText refer;     /* the same, and it cannot vanish until the transaction ends */
     SqlText insert, update, remove;
 } RecordSpec;
 

@@ -112,7 +112,9 @@ void spec_write_sql(Arena *arena, RecordSpec *spec)
     spec->count = same(select_text(arena, spec, STR("COUNT(*)"), ""));
     spec->get = same(by_id);
     spec->lock = with_lock(arena, by_id, "FOR UPDATE");
-    spec->refer = with_lock(arena, select_text(arena, spec, STR("\"id\""), living), "FOR SHARE");
+    Str exists = select_text(arena, spec, STR("\"id\""), living);
+    spec->exists = same(exists);
+    spec->refer = with_lock(arena, exists, "FOR SHARE");
     spec->insert = same(insert_text(arena, spec));
     spec->update = same(update_text(arena, spec));
     Buf remove = buf_init(arena, KIB);
