@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/organizations/organizations.h"
+
+#include "platform/records/records.h"
+
+static const Query count_teams = {
+    .name = "organizations.count_teams",
+    .sql = "SELECT COUNT(*) FROM teams WHERE org_id = $1 AND deleted_at IS NULL",
+};
+
+/* Teams would be left without an organization. */
+static Rc organization_prepare(Ctx *cx, RecordChange *change)
+{
+    int64_t n = 0;
+    if (change->verb != VERB_DELETE) {
+        return RC_OK;
+    }
+    TRY(tx_one_i64(cx->tx, &count_teams, PARAMS(P_STR(change->id)), &n, &cx->error));
+    if (n > 0) {
+        return fail(cx, RC_CONFLICT,
+                    "The organization still has %lld teams; delete or move them first.",
+                    (long long)n);
+    }
+    return RC_OK;
+}
+
+static const RecordHooks hooks[] = {
+    {.record = "Organization", .prepare = organization_prepare},
+};
+
+const Module organizations_module = {
+    .name = "organizations",
+    .title = "Organizations and teams",
+    .hooks = hooks,
+    .n_hooks = ARRAY_LEN(hooks),
+};
