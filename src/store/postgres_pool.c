@@ -79,6 +79,7 @@ void pool_init(PgPool *pool, const char *url, unsigned max, int wait_ms, int ret
 void pool_done(PgPool *pool)
 {
     pool_drop_idle(pool);
+    ASSERT(pool->open == 0); /* else a scope is still open */
     cond_done(&pool->freed);
     mutex_done(&pool->lock);
     free(pool->url);

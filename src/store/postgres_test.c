@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store/store_test_postgres.c - what only PostgreSQL has: a server that goes away and comes back, a
+ * store/postgres_test.c - what only PostgreSQL has: a server that goes away and comes back, a
  * replica, and its own words for what went wrong. */
 #include "base/thread.h"
 #include "base/time.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store/store_test_sqlite.c - what only SQLite has: groups, a disk that fills up, backups. */
+ * store/sqlite_test.c - what only SQLite has: groups, a disk that fills up, backups. */
 #include "base/file.h"
 #include "base/time.h"
 

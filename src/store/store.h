@@ -10,12 +10,22 @@
  * of an open group transaction, and the last one waiting commits the group with one fsync;
  * db_commit returns only when the group is durable (WAL, synchronous=FULL). On PostgreSQL a write
  * transaction is its own connection from the pool. Never do network I/O or wait for another thread
- * inside a write transaction. A Tx belongs to one thread.
+ * inside a write transaction. A Tx belongs to one thread. Read scopes of one thread nest and then
+ * share a connection; a second write transaction on one thread is an error, since it would wait for
+ * the first.
  *
- * Failures: RC_CONFLICT (unique or foreign key; err->detail names the constraint), RC_BUSY
- * (database unreachable, serialization failure after retries, pool exhausted: worth a retry),
- * RC_LIMIT (disk full), RC_INTERNAL (a defect: bad SQL). After a failure inside a write transaction
- * only db_rollback is allowed. */
+ * Failures: RC_CONFLICT (unique, foreign key or check; err->detail names the constraint), RC_BUSY
+ * (database unreachable, serialization failure, pool exhausted: worth a retry; after db_commit the
+ * message tells when the outcome is unknown), RC_LIMIT (disk full, value too large), RC_INVALID
+ * (text with NUL or bytes that are not UTF-8), RC_TIMEOUT (PostgreSQL: a statement took longer than
+ * 30 s), RC_INTERNAL (a defect: bad SQL, a write in a read scope). After a failure inside a write
+ * transaction only tx_savepoint_rollback or db_end is allowed. Constraint names are the same on
+ * both databases ("t_pkey", "t_a_b_key", the name of a unique index); SQLite has none for foreign
+ * keys.
+ *
+ * The same on both: LIKE minds the case, comparisons give 1 and 0, "x" is a name. Not the same:
+ * NULLs sort first on SQLite and last on PostgreSQL (write NULLS FIRST or LAST), and a placeholder
+ * whose type nothing tells needs CAST($1 AS BIGINT). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -65,7 +75,8 @@ typedef struct DbOptions {
     int busy_timeout_ms;     /* 0 = 5000 */
 } DbOptions;
 
-/* url: "sqlite:/path/file.db", "sqlite::memory:" (tests; shared by all connections) or
+/* "sqlite::memory:" is a file in a private folder of /dev/shm, gone at db_close.
+ * url: "sqlite:/path/file.db", "sqlite::memory:" (tests; shared by all connections) or
  * "postgresql://…". A PostgreSQL that is away is waited for up to connect_wait (10 s). */
 MUST_CHECK Rc db_open(const char *url, const DbOptions *options, Db **ret, Error *err);
 void db_close(Db *db);
@@ -74,7 +85,8 @@ DbKind db_kind(const Db *db);
 MUST_CHECK Rc db_ping(Db *db, Error *err);
 
 /* Read scope. Cheap. inline_only: fail with RC_BUSY instead of waiting for a free connection (I/O
- * threads). */
+ * threads); on PostgreSQL a statement still takes its round trip, but nothing connects anew and
+ * nothing is tried twice. */
 MUST_CHECK Rc db_read(Db *db, bool inline_only, Tx **ret, Error *err);
 /* As db_read but always from the primary, for reading one's own writes. Same as db_read on SQLite.
  */
@@ -92,7 +104,8 @@ bool tx_is_write(const Tx *tx);
 /* fn(user) after a successful commit, on the committing thread, in order. For waking readers and
  * caches. */
 void tx_on_commit(Tx *tx, void (*fn)(void *user), void *user);
-/* Nested undo point inside a write transaction. */
+/* Nested undo point inside a write transaction; release and rollback both end the innermost one.
+ * A rollback makes a transaction usable again that failed inside it. */
 MUST_CHECK Rc tx_savepoint(Tx *tx, Error *err);
 MUST_CHECK Rc tx_savepoint_release(Tx *tx, Error *err);
 MUST_CHECK Rc tx_savepoint_rollback(Tx *tx, Error *err);

@@ -39,6 +39,17 @@ int fixture_end(void **state);
 /* At the beginning of a test that needs the fixture's database. */
 Fixture *need_db(void **state);
 
+/* Rows of a table of tests: the case on SQLite and on PostgreSQL. */
+#define ON_BOTH(fn)                                                                                \
+    {#fn "/sqlite", fn, fixture_sqlite, fixture_end, NULL},                                        \
+    {                                                                                              \
+#fn "/postgres", fn, fixture_postgres, fixture_end, NULL                                   \
+    }
+
+/* What the program does as a child of test_two_processes_migrate and the like. */
+int migrator_main(const char *url, const char *how);
+
+int run_migrate_tests(void);
 int run_sqlite_tests(void);
 int run_postgres_tests(void);
 
