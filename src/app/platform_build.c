@@ -15,10 +15,6 @@
 #include "platform/secrets/secrets.h"
 #include "platform/settings/settings.h"
 
-/* The merged contract, embedded at build. */
-extern const unsigned char contract_data[];
-extern const size_t contract_len;
-
 static Rc open_database(App *app, bool migrate, Error *err)
 {
     Platform *p = &app->platform;

@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 #include "base/vec.h"
-#include "catalog_locations_sql.h"
+#include "catalog_location_sql.h"
 #include "catalog_sources_sql.h"
 #include "contract_handlers.h"
 #include "platform/contract/contract.h"
@@ -21,7 +21,7 @@ static Rc load_locations(Ctx *cx, Locations *ret)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     *ret = (Locations){.arena = cx->arena};
-    TRY(tx_query(cx->tx, &catalog_locations_list, NO_PARAMS, &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_location_list, NO_PARAMS, &rows, &cx->error));
     while (rows_next(rows)) {
         Location location = {rows_dup(rows, 0, cx->arena), rows_dup(rows, 1, cx->arena), rows_dup(rows, 2, cx->arena),
                              rows_dup(rows, 3, cx->arena)};

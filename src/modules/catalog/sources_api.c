@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "base/vec.h"
-#include "catalog_locations_sql.h"
+#include "catalog_location_sql.h"
 #include "contract_handlers.h"
 #include "platform/contract/contract.h"
 #include "platform/settings/settings.h"
@@ -27,7 +27,7 @@ Rc sources_problems(Ctx *cx, Call *call)
     TRY(source_find(cx, call_path(call, "id"), &source));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     Json *items = json_array(cx->arena), *answer = json_object(cx->arena);
-    TRY(tx_query(cx->tx, &catalog_locations_problems, PARAMS(P_STR(source.id)), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_location_problems, PARAMS(P_STR(source.id)), &rows, &cx->error));
     while (rows_next(rows)) {
         Json *item = json_object(cx->arena);
         json_set_str(cx->arena, item, "location", rows_str(rows, 0));
@@ -102,7 +102,7 @@ static Rc refresh_repository(Ctx *cx, Str url, int64_t *count)
     static const char ends[] = {'/', '#', '.'}; /* a page of it, a git target, its .git */
     for (size_t i = 0; i < sizeof ends; i++) {
         Str prefix = str_fmt(cx->arena, "%.*s%c", STR_ARG(url), ends[i]);
-        TRY(tx_query(cx->tx, &catalog_locations_by_repository, PARAMS(P_STR(url), P_I64(prefix.len), P_STR(prefix)), &rows,
+        TRY(tx_query(cx->tx, &catalog_location_by_repository, PARAMS(P_STR(url), P_I64(prefix.len), P_STR(prefix)), &rows,
                      &cx->error));
         while (rows_next(rows)) {
             VEC_PUSH(&ids, rows_dup(rows, 0, cx->arena));
