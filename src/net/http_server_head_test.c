@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/http_server_head.h"
+#include "base/test.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-/* cmocka wants the two above first */
-#include <cmocka.h>
+#include "net/http_server_head.h"
 
 enum { FIELDS_MAX = 8 };
 

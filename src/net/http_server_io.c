@@ -277,7 +277,8 @@ static void drain(Io *io)
         begin_drain(io);
     }
     for (Conn *conn = io->conns; conn; conn = conn->next) {
-        if (is_cutting || !conn->active) {
+        bool is_idle = !conn->active || conn->active->phase == PHASE_HEAD;
+        if (is_cutting || is_idle) {
             conn_cut(conn);
         }
     }

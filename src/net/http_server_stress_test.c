@@ -503,6 +503,7 @@ static void test_graceful_stop(void **state)
     TestServer server;
     Stopper stopper = {.server = &server, .grace_us = TEST_PATIENCE_US};
     Client idle;
+    Client half;
     Client busy;
     Client stream_client;
     Client late;
@@ -514,6 +515,8 @@ static void test_graceful_stop(void **state)
     test_server_start(&server, NULL);
     idle = client_open(&server);
     assert_int_equal(client_ask(&idle, GET("/hello"), &reply), 200);
+    half = client_open(&server);
+    client_puts(&half, "GET /hello HTTP/1.1\r\nHost:");
     busy = client_open(&server);
     client_puts(&busy, GET("/wgate"));
     test_wait_for(&server, &server.n_at_gate, 1);
@@ -525,6 +528,7 @@ static void test_graceful_stop(void **state)
     test_wait_for(&server, &server.n_gone, 1);
     assert_int_equal(http_stream_write(stream, STR("after")), RC_GONE);
     assert_true(client_is_closed(&idle));
+    assert_true(client_is_closed(&half));
     int64_t deadline = time_monotonic_us() + TEST_PATIENCE_US;
     while (client_try_open(&server, &late)) { /* the last I/O thread may be about to close */
         client_close(&late);
@@ -538,6 +542,7 @@ static void test_graceful_stop(void **state)
     thread_join(&stopper.thread);
     assert_true(stopper.took_us < TEST_PATIENCE_US / 2);
     client_close(&idle);
+    client_close(&half);
     client_close(&busy);
     client_close(&stream_client);
     test_server_end(&server, 0);

@@ -4,16 +4,11 @@
 #ifndef NET_HTTP_SERVER_TEST_SUPPORT_H
 #define NET_HTTP_SERVER_TEST_SUPPORT_H
 
+#include "base/test.h"
 #include "base/thread.h"
 #include "base/time.h"
 
 #include "net/http_server.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-/* cmocka wants the three above first */
-#include <cmocka.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TEST_SANITIZED 1
