@@ -11,6 +11,17 @@
 #include "base/test.h"
 /* clang-format on */
 
+#define ID_OF_NOTHING "0192a3b4-c5d6-7e8f-9012-000000000000"
+
+typedef struct BenchOptions {
+    bool on_postgres;
+    const char *contract;      /* path of a contract.json */
+    const char *migrations[4]; /* of db/migrations, after those of the platform */
+    Migration extra;
+    const Module *const *modules;
+    size_t n_modules;
+} BenchOptions;
+
 typedef struct Bench {
     Platform platform;
     Arena *arena;
@@ -23,13 +34,16 @@ typedef struct Answer {
     size_t n_headers;
 } Answer;
 
-/* For tests: the fixture is the Bench; on PostgreSQL the platform's db is NULL when it is not
- * installed. */
-int bench_sqlite(void **state);
-int bench_postgres(void **state);
+/* The fixture of a test. On PostgreSQL the platform's db stays NULL when it is not installed. */
+int bench_new(void **state, const BenchOptions *options);
 int bench_free(void **state);
 /* The bench, or skips the test by name. */
 Bench *need_bench(void **state);
+
+/* Of this process, with the databases in it; for the group's setup and teardown. */
+int bench_make_folder(void **state);
+int bench_remove_folder(void **state);
+const char *bench_folder(void);
 
 /* "GET /api/things?limit=2". header: "If-Match: \"1\"" or NULL. Any thread; everything lives in
  * arena. */

@@ -12,17 +12,8 @@ enum { THINGS = 60 };
 /* Values that sort differently under most collations, with duplicates and gaps. */
 static void make_things(Bench *b)
 {
-    static const char *const names[] = {"apple",
-                                        "Zebra",
-                                        "zebra",
-                                        "\xc3\x89"
-                                        "clair",
-                                        "_x",
-                                        "10",
-                                        "9",
-                                        "a b",
-                                        "a-b",
-                                        "A"};
+    static const char *const names[] = {"apple", "Zebra", "zebra", "\u00c9clair", "_x",
+                                        "10",    "9",     "a b",   "a-b",         "A"};
     for (int i = 0; i < THINGS; i++) {
         CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
         Buf body = buf_init(arena, KIB);

@@ -18,8 +18,6 @@ typedef struct Step {
     const char *event;         /* type of the newest event; NULL: as before */
 } Step;
 
-#define ID_NONE "0192a3b4-c5d6-7e8f-9012-000000000000"
-
 /* clang-format off */
 static const Step steps[] = {
     /* create */
@@ -36,7 +34,7 @@ static const Step steps[] = {
      {"/nonsense", "is no field of a thing"}, {0}, NULL, NULL},
     {"a read-only field", "POST /api/things", NULL, "{\"name\":\"a\",\"slug\":\"a\",\"status\":\"x\"}", 422, 0,
      {"/status", "set by the server"}, {0}, NULL, NULL},
-    {"a standard field", "POST /api/things", NULL, "{\"name\":\"a\",\"slug\":\"a\",\"id\":\"" ID_NONE "\"}", 422, 0,
+    {"a standard field", "POST /api/things", NULL, "{\"name\":\"a\",\"slug\":\"a\",\"id\":\"" ID_OF_NOTHING "\"}", 422, 0,
      {"/id", "set by the server"}, {0}, NULL, NULL},
     {"a computed field", "POST /api/things", NULL, "{\"name\":\"a\",\"slug\":\"a\",\"parts_count\":1}", 422, 0,
      {"/parts_count"}, {0}, NULL, NULL},
@@ -56,7 +54,7 @@ static const Step steps[] = {
      "makers.created"},
     {"a reference", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"$m\"}", 200, 0, {"\"maker_id\":\"$m\""}, {0},
      "ETag: \"2\"", "things.updated"},
-    {"a reference to nothing", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"" ID_NONE "\"}", 422, 0,
+    {"a reference to nothing", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"" ID_OF_NOTHING "\"}", 422, 0,
      {"/maker_id", "there is no such maker"}, {0}, NULL, NULL},
     {"a reference that is no id", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"' OR 1=1\"}", 422, 0, {"/maker_id"},
      {0}, NULL, NULL},
@@ -127,7 +125,7 @@ static const Step steps[] = {
     {"all of it", "GET /api/things/$t/history", NULL, NULL, 200, 0,
      {"\"action\":\"things.created\",\"actor_id\":\"0192a3b4", "\"before\":null", "\"next_cursor\":null"}, {0}, NULL,
      NULL},
-    {"of nothing", "GET /api/things/" ID_NONE "/history", NULL, NULL, 404, 0, {0}, {0}, NULL, NULL},
+    {"of nothing", "GET /api/things/" ID_OF_NOTHING "/history", NULL, NULL, 404, 0, {0}, {0}, NULL, NULL},
     {"a cursor of something else", "GET /api/things/$t/history?cursor=abc", NULL, NULL, 400, 0, {"query:cursor"}, {0},
      NULL, NULL},
 
@@ -138,7 +136,7 @@ static const Step steps[] = {
      {"/thing_id"}, {0}, NULL, NULL},
     {"listed there", "GET /api/things/$t/parts", NULL, NULL, 200, 0, {"Handle"}, {0}, NULL, NULL},
     {"not elsewhere", "GET /api/things/$s/parts", NULL, NULL, 200, 0, {"\"items\":[]"}, {0}, NULL, NULL},
-    {"nor under nothing", "GET /api/things/" ID_NONE "/parts", NULL, NULL, 404, 0, {"its parent"}, {0}, NULL, NULL},
+    {"nor under nothing", "GET /api/things/" ID_OF_NOTHING "/parts", NULL, NULL, 404, 0, {"its parent"}, {0}, NULL, NULL},
     {"nor under a parent that is no id", "GET /api/things/%27/parts", NULL, NULL, 404, 0, {"its parent"}, {0}, NULL,
      NULL},
     {"not read under another", "GET /api/things/$s/parts/$p", NULL, NULL, 404, 0, {0}, {0}, NULL, NULL},
