@@ -10,23 +10,23 @@ import subprocess
 
 import pytest
 
-from server import ROOT, binary
+from support.server import ROOT, binary
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.path.dirname(binary())
+BUILD = os.path.dirname(binary() or ".")
 NPM_FOLDER = os.path.join(ROOT, "build", "npm-tests-api")
 
 
-def test_served_document_is_the_built_one(server):
+def test_served_document_is_the_built_one(api):
     with open(os.path.join(BUILD, "gen", "openapi.json"), "rb") as f:
         built = f.read()
-    plain = server.get("/api/openapi.json")
+    plain = api.get("/api/openapi.json")
     assert plain.status == 200
     assert plain.body == built
-    packed = server.request("GET", "/api/openapi.json", headers={"Accept-Encoding": "gzip"})
+    packed = api.request("GET", "/api/openapi.json", headers={"Accept-Encoding": "gzip"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.body) == built
-    again = server.request("GET", "/api/openapi.json", headers={"If-None-Match": plain.headers["ETag"]})
+    again = api.request("GET", "/api/openapi.json", headers={"If-None-Match": plain.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
 
 
