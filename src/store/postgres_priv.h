@@ -90,20 +90,20 @@ void pg_conn_forget(PgConn *conn);                               /* frees the ca
 Rc pg_exec(
     Tx *tx, const StmtKey *key, const Param *params, size_t n, int64_t *ret_changed, Error *err);
 Rc pg_exec_many(
-    Tx *tx, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
+    Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
 Rc pg_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);
-Rc pg_script(Tx *tx, const char *sql, Error *err);
+Rc pg_script(Tx *base, const char *sql, Error *err);
 Rc pg_check(Db *db, const StmtKey *key, Error *err);
 
 /* postgres_rows.c: takes the result. */
 Rows *pg_rows_new(PGresult *result);
-bool pg_rows_next(Rows *rows);
-void pg_rows_close(Rows *rows);
-int pg_rows_columns(const Rows *rows);
-const char *pg_rows_column_name(const Rows *rows, int column);
-ParamType pg_rows_type(Rows *rows, int column);
-int64_t pg_rows_i64(Rows *rows, int column);
-double pg_rows_f64(Rows *rows, int column);
-Str pg_rows_str(Rows *rows, int column);
+bool pg_rows_next(Rows *base);
+void pg_rows_close(Rows *base);
+int pg_rows_columns(const Rows *base);
+const char *pg_rows_column_name(const Rows *base, int column);
+ParamType pg_rows_type(Rows *base, int column);
+int64_t pg_rows_i64(Rows *base, int column);
+double pg_rows_f64(Rows *base, int column);
+Str pg_rows_str(Rows *base, int column);
 
 #endif

@@ -128,19 +128,19 @@ Rc sqlite_exec_many(
 Rc sqlite_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);
 Rc sqlite_script(Tx *tx, const char *sql, Error *err);
 Rc sqlite_check(SqliteConn *conn, const StmtKey *key, Error *err);
-bool sqlite_rows_next(Rows *rows);
-void sqlite_rows_close(Rows *rows);
-int sqlite_rows_columns(const Rows *rows);
-const char *sqlite_rows_column_name(const Rows *rows, int column);
-ParamType sqlite_rows_type(Rows *rows, int column);
-int64_t sqlite_rows_i64(Rows *rows, int column);
-double sqlite_rows_f64(Rows *rows, int column);
-Str sqlite_rows_str(Rows *rows, int column);
+bool sqlite_rows_next(Rows *base);
+void sqlite_rows_close(Rows *base);
+int sqlite_rows_columns(const Rows *base);
+const char *sqlite_rows_column_name(const Rows *base, int column);
+ParamType sqlite_rows_type(Rows *base, int column);
+int64_t sqlite_rows_i64(Rows *base, int column);
+double sqlite_rows_f64(Rows *base, int column);
+Str sqlite_rows_str(Rows *base, int column);
 
 /* sqlite_group.c */
-Rc writer_begin(Db *db, Tx **ret, Error *err);
-Rc writer_commit(Tx *tx, Error *err);
-void writer_rollback(Tx *tx);
+Rc writer_begin(Db *base, Tx **ret, Error *err);
+Rc writer_commit(Tx *base, Error *err);
+void writer_rollback(Tx *base);
 /* Called after every failure on the writer connection: if SQLite undid the whole transaction, the
  * group fails with err. */
 void writer_note_failure(Tx *tx, const Error *err);
@@ -153,6 +153,6 @@ MUST_CHECK Rc checkpointer_start(SqliteDb *db, Error *err);
 void checkpointer_stop(SqliteDb *db);
 
 /* sqlite_backup.c */
-Rc sqlite_backup(Db *db, const char *to_path, Error *err);
+Rc sqlite_backup(Db *base, const char *to_path, Error *err);
 
 #endif

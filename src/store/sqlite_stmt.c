@@ -65,7 +65,9 @@ static void name_unique(SqliteConn *conn, const char *message, Error *err)
         error_detail(err, "%s", name);
     } else if (origin && strcmp(origin, "u") == 0) {
         for (char *c = columns; *c; c++) {
-            *c = *c == ',' ? '_' : *c;
+            if (*c == ',') {
+                *c = '_';
+            }
         }
         error_detail(err, "%s_%s_key", table, columns);
     } else { /* an INTEGER PRIMARY KEY has no index at all */

@@ -525,7 +525,60 @@ static void test_backup_on_a_full_disk(void **state)
 
 /* ---- the statement cache alone ---- */
 
-static void test_statement_cache(void **state)
+static Stmt *cache_text(StmtCache *cache, unsigned i, Stmt **ret_gone)
+{
+    char text[32];
+    snprintf(text, sizeof(text), "SELECT %u", i);
+    StmtKey key = {.text = text, .len = strlen(text)};
+    assert_null(stmt_cache_find(cache, &key));
+    Stmt *stmt = store_alloc(1, sizeof(Stmt));
+    *ret_gone = stmt_cache_add(cache, stmt, &key);
+    return stmt;
+}
+
+static Stmt *find_text(StmtCache *cache, const char *text)
+{
+    StmtKey key = {.text = text, .len = strlen(text)};
+    return stmt_cache_find(cache, &key);
+}
+
+static size_t empty_cache(StmtCache *cache)
+{
+    size_t n = 0;
+    for (Stmt *stmt = stmt_cache_pop(cache); stmt; stmt = stmt_cache_pop(cache)) {
+        stmt_done(stmt);
+        free(stmt);
+        n++;
+    }
+    free(cache);
+    return n;
+}
+
+static void test_cache_of_dynamic_statements(void **state)
+{
+    StmtCache *cache = store_alloc(1, sizeof(*cache));
+    Stmt *gone;
+    unsigned evicted = 0;
+    (void)state;
+    Stmt *in_use = cache_text(cache, 0, &gone);
+    in_use->busy = true;
+    for (unsigned i = 1; i < STMT_DYNAMIC_MAX + 50; i++) {
+        cache_text(cache, i, &gone);
+        if (gone) { /* the one used least recently: neither the one in use nor the favourite */
+            char expected[32];
+            snprintf(expected, sizeof(expected), "SELECT %u", evicted++ + 2);
+            assert_string_equal(gone->text, expected);
+            stmt_done(gone);
+            free(gone);
+        }
+        assert_non_null(find_text(cache, "SELECT 1"));
+    }
+    assert_int_equal(evicted, 50);
+    assert_ptr_equal(find_text(cache, "SELECT 0"), in_use);
+    assert_int_equal(empty_cache(cache), STMT_DYNAMIC_MAX);
+}
+
+static void test_cache_of_named_statements(void **state)
 {
     StmtCache *cache = store_alloc(1, sizeof(*cache));
     Query named[3] = {
@@ -533,50 +586,18 @@ static void test_statement_cache(void **state)
         {"b", "B", NULL},
         {"c", "C", NULL}
     };
-    char text[32];
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(named); i++) {
         StmtKey key = {.query = &named[i], .text = named[i].sql};
+        assert_null(stmt_cache_find(cache, &key));
         assert_null(stmt_cache_add(cache, store_alloc(1, sizeof(Stmt)), &key));
     }
-    Stmt *pinned = NULL;
-    unsigned evicted = 0;
-    for (unsigned i = 0; i < STMT_DYNAMIC_MAX + 50; i++) {
-        snprintf(text, sizeof(text), "SELECT %u", i);
-        StmtKey key = {.text = text, .len = strlen(text)};
-        assert_null(stmt_cache_find(cache, &key));
-        Stmt *stmt = store_alloc(1, sizeof(Stmt));
-        Stmt *gone = stmt_cache_add(cache, stmt, &key);
-        if (i == 0) {
-            pinned = stmt;
-            pinned->busy = true;
-        }
-        if (gone) { /* the oldest that is not in use */
-            char expected[32];
-            snprintf(expected, sizeof(expected), "SELECT %u", evicted++ + 2);
-            assert_string_equal(gone->text, expected);
-            stmt_done(gone);
-            free(gone);
-        }
-        StmtKey second = {.text = "SELECT 1", .len = 8};
-        assert_true(i < 1 || stmt_cache_find(cache, &second)); /* used again and again: stays */
-    }
-    assert_int_equal(evicted, 50);
-    assert_int_equal(cache->n_dynamic, STMT_DYNAMIC_MAX);
-    StmtKey first = {.text = "SELECT 0", .len = 8};
-    assert_ptr_equal(stmt_cache_find(cache, &first), pinned);
-    StmtKey by_address = {.query = &named[1], .text = named[1].sql};
-    assert_ptr_equal(stmt_cache_find(cache, &by_address)->query, &named[1]);
-    by_address.text = "another text at the same address";
-    assert_null(stmt_cache_find(cache, &by_address));
-    size_t n = 0;
-    for (Stmt *stmt = stmt_cache_pop(cache); stmt; stmt = stmt_cache_pop(cache)) {
-        stmt_done(stmt);
-        free(stmt);
-        n++;
-    }
-    assert_int_equal(n, STMT_DYNAMIC_MAX + 3);
-    free(cache);
+    StmtKey key = {.query = &named[1], .text = named[1].sql};
+    assert_ptr_equal(stmt_cache_find(cache, &key)->query, &named[1]);
+    assert_null(find_text(cache, "B")); /* the same text, but not as a named one */
+    key.text = "another text at the same address";
+    assert_null(stmt_cache_find(cache, &key));
+    assert_int_equal(empty_cache(cache), 3);
 }
 
 #define TEST(fn)                                                                                   \
@@ -604,7 +625,8 @@ static const struct CMUnitTest tests[] = {
     TEST(test_backup_finds_damage),
     TEST(test_backup_on_a_full_disk),
     cmocka_unit_test(test_memory),
-    cmocka_unit_test(test_statement_cache),
+    cmocka_unit_test(test_cache_of_dynamic_statements),
+    cmocka_unit_test(test_cache_of_named_statements),
 };
 
 int run_sqlite_tests(void)
