@@ -125,45 +125,50 @@ static uint16_t port_of(int fd)
     return ntohs(address.sin6_port); /* at the same place in both families */
 }
 
-/* Opens n listening sockets on one port. On failure none stays open. */
-static Rc open_sockets(HttpServer *server, struct addrinfo *at, int *fds, Error *err)
+/* Sockets that share a port would also share it with another instance of this program; one that
+ * does not share finds that out. */
+static bool is_port_free(const struct addrinfo *at, uint16_t port)
 {
-    uint16_t port = server->options.port;
-    unsigned n = 0;
+    int probe = port == 0 ? -1 : open_socket(at, false);
 
-    /* Sockets that share a port would also share it with another instance of this program:
-     * one that does not share finds that out. */
-    if (port != 0) {
-        int probe = open_socket(at, false);
-        if (probe < 0) {
-            goto failed;
-        }
+    if (probe >= 0) {
         IGNORE(close(probe) != 0);
     }
-    set_port(at, port);
-    for (n = 0; n < server->options.io_threads; n++) {
+    return port == 0 || probe >= 0;
+}
+
+/* One listening socket per I/O thread, all on one port; returns how many could be opened. */
+static unsigned open_sockets(HttpServer *server, struct addrinfo *at, int *fds)
+{
+    server->port = server->options.port;
+    set_port(at, server->port);
+    if (!is_port_free(at, server->port)) {
+        return 0;
+    }
+    for (unsigned n = 0; n < server->options.io_threads; n++) {
         fds[n] = open_socket(at, true);
         if (fds[n] < 0) {
-            goto failed;
+            return n;
         }
         if (n == 0) {
             server->port = port_of(fds[0]);
             set_port(at, server->port);
         }
     }
-    return RC_OK;
-failed:
-    IGNORE(error_set(err, RC_INVALID, "Cannot listen on %.*s port %u: %s",
-                     STR_ARG(server->options.host), port, strerror(errno)) == RC_OK);
-    while (n > 0) {
-        IGNORE(close(fds[--n]) != 0);
+    return server->options.io_threads;
+}
+
+static void close_sockets(const int *fds, unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++) {
+        IGNORE(close(fds[i]) != 0);
     }
-    return RC_INVALID;
 }
 
 static Rc listen_all(HttpServer *server, int *fds, Error *err)
 {
     char host[256];
+    char text[128];
     Str name = server->options.host;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
@@ -180,11 +185,16 @@ static Rc listen_all(HttpServer *server, int *fds, Error *err)
     if (why != 0) {
         return error_set(err, RC_INVALID, "Cannot listen on %s: %s", host, gai_strerror(why));
     }
-    set_port(found, server->options.port);
-    Rc rc = open_sockets(server, found, fds, err);
+    unsigned n = open_sockets(server, found, fds);
+    const char *reason = strerror_r(errno, text, sizeof(text)); /* used only on failure */
 
     freeaddrinfo(found);
-    return rc;
+    if (n < server->options.io_threads) {
+        close_sockets(fds, 0, n);
+        return error_set(err, RC_INVALID, "Cannot listen on %s port %u: %s", host,
+                         server->options.port, reason);
+    }
+    return RC_OK;
 }
 
 /* ---- workers */
@@ -258,32 +268,34 @@ static void *worker_main(void *arg)
 
 /* ---- life */
 
-static Rc start(HttpServer *server, Error *err)
+static Rc start_ios(HttpServer *server, Error *err)
 {
-    int fds[MOST_THREADS];
-    unsigned share;
+    unsigned n = server->options.io_threads;
+    unsigned share = MAX(server->options.max_connections / n, 1);
+    int fds[MOST_THREADS] = {0};
 
     TRY(listen_all(server, fds, err));
-    share = MAX(server->options.max_connections / server->options.io_threads, 1);
-    for (unsigned i = 0; i < server->options.io_threads; i++) {
+    for (unsigned i = 0; i < n; i++) {
         Rc rc = io_init(&server->ios[i], server, fds[i], share, err);
-        server->n_ios++;
+        server->n_ios++; /* it owns its socket now, started or not */
         if (rc != RC_OK) {
-            for (unsigned rest = i + 1; rest < server->options.io_threads; rest++) {
-                IGNORE(close(fds[rest]) != 0);
-            }
+            close_sockets(fds, i + 1, n);
             return rc;
         }
     }
-    for (unsigned i = 0; i < server->n_ios; i++) {
+    for (unsigned i = 0; i < n; i++) {
         io_start(&server->ios[i], i);
     }
+    return RC_OK;
+}
+
+static void start_workers(HttpServer *server)
+{
     for (unsigned i = 0; i < server->n_workers; i++) {
         char name[32];
         IGNORE(snprintf(name, sizeof(name), "http-work-%u", i) < 0); /* fits */
         thread_start(&server->workers[i], name, worker_main, server);
     }
-    return RC_OK;
 }
 
 Rc http_server_start(const HttpServerOptions *options,
@@ -308,12 +320,13 @@ Rc http_server_start(const HttpServerOptions *options,
     server->ios = calloc(server->options.io_threads, sizeof(*server->ios));
     server->workers = calloc(server->n_workers, sizeof(*server->workers));
     ASSERT(server->ios && server->workers);
-    rc = start(server, err);
+    rc = start_ios(server, err);
     if (rc != RC_OK) {
         server->is_stopped = true; /* nothing runs yet */
         http_server_free(server);
         return rc;
     }
+    start_workers(server);
     *ret = server;
     return RC_OK;
 }
