@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * platform/events/events_priv.h - what the files of the outbox share.
+ *
+ *   events.c            the Events object, writing events, removing old ones
+ *   events_read.c       positions, filters, reading in order, CloudEvents JSON
+ *   events_hub.c        the one thread that places (PostgreSQL) and reads new events
+ *   events_stream.c     live streams, fed by the hub
+ *   events_subscribe.c  durable subscriptions, one thread each
+ *   events_api.c        GET /api/events */
+#ifndef PLATFORM_EVENTS_PRIV_H
+#define PLATFORM_EVENTS_PRIV_H
+
+#include "base/thread.h"
+
+#include "net/http_server.h"
+#include "platform/events/events.h"
+#include "platform/metrics/metrics.h"
+#include "platform/module.h"
+
+#include <stdatomic.h>
+
+enum {
+    EVENT_GLOBS_MAX = 32,               /* in one filter */
+    EVENT_FILTER_MAX = 2048,            /* bytes of types and of subject */
+    EVENT_DATA_MAX = 256 * 1024,        /* bytes of one event's data; larger is left out */
+    EVENT_BATCH = 256,                  /* rows read at once */
+    EVENT_PAGE_BYTES = 4 * 1024 * 1024, /* a page ends early beyond this */
+    EVENT_SCAN_MAX = 5000,              /* rows one request looks at; it says where to go on */
+    EVENT_POSITION_DIGITS = 16,         /* fixed width: positions compare as text too */
+    EVENT_STREAMS_MAX = 100000,
+};
+
+/* Which events a reader wants. */
+typedef struct EventFilter {
+    Str globs[EVENT_GLOBS_MAX];
+    size_t n_globs; /* 0: every type */
+    Str subject;    /* glob; "": every subject */
+} EventFilter;
+
+/* types: globs separated by spaces or commas. Borrows both. False: too long or too many. */
+bool event_filter_parse(Str types, Str subject, EventFilter *ret);
+bool event_filter_match(const EventFilter *filter, const Event *event);
+
+Str event_position_write(int64_t position, char out[EVENT_POSITION_DIGITS + 4]);
+/* "" is 0: before the oldest. */
+MUST_CHECK bool event_position_parse(Str s, int64_t *ret);
+
+typedef struct EventPage {
+    Event *items; /* in the arena */
+    int64_t *positions;
+    size_t n, bytes;
+    int64_t position; /* everything up to here has been looked at */
+    bool is_end;      /* nothing after position when it was read */
+} EventPage;
+
+/* At most max events after a position that match, looking at no more than max_scanned (0: no
+ * limit). */
+MUST_CHECK Rc events_scan(Tx *tx,
+                          Arena *arena,
+                          int64_t after,
+                          const EventFilter *filter,
+                          size_t max,
+                          size_t max_scanned,
+                          EventPage *ret,
+                          Error *err);
+MUST_CHECK Rc events_head_position(Tx *tx, int64_t *ret, Error *err);
+MUST_CHECK Rc events_pruned_position(Tx *tx, int64_t *ret, Error *err);
+
+/* events.c: removes some of the events older than cutoff_us; *ret_done: there were none left. */
+MUST_CHECK Rc events_prune_before(Ctx *cx, int64_t cutoff_us, bool *ret_done);
+
+typedef struct EventStream EventStream;
+
+typedef struct StreamList {
+    EventStream **at; /* heap */
+    size_t n, cap;
+} StreamList;
+
+typedef struct SubscriptionThread {
+    Events *events;
+    const Subscription *subscription;
+    EventFilter filter;
+    Thread thread;
+} SubscriptionThread;
+
+struct Events {
+    Platform *platform;
+    Arena *arena;
+    Mutex lock; /* guards the next fields, up to the blank line */
+    Cond hub_wake, news;
+    bool woken, stopping;
+    int64_t position;     /* up to which the hub has published; written by the hub only */
+    EventStream *joining; /* new streams */
+    EventStream *gone;    /* whose client has left */
+
+    /* the hub's thread */
+    Thread hub;
+    StreamList live, behind;
+    size_t next_heartbeat, next_behind; /* where the next round begins in each */
+    bool is_failing;
+
+    SubscriptionThread *subscriptions;
+    size_t n_subscriptions;
+    bool is_started;
+    _Atomic size_t n_streams;
+    Metric *emitted, *streams_gauge, *delivered, *failures;
+};
+
+/* events_hub.c */
+void *events_hub_main(void *events);
+void events_wake(void *events); /* also the callback of tx_on_commit */
+
+/* events_subscribe.c */
+MUST_CHECK Rc subscriptions_register(Events *events, Error *err);
+void subscriptions_start(Events *events);
+void subscriptions_join(Events *events);
+
+/* events_stream.c */
+/* Takes over the answer of r. after: a position, or -1 for only what is new. note: sent first.
+ * Fails RC_BUSY, without having answered, when there are too many streams. */
+MUST_CHECK Rc event_stream_open(Events *events,
+                                HttpRequest *r,
+                                const HttpResponse *head,
+                                const EventFilter *filter,
+                                int64_t after,
+                                Str note,
+                                Error *err);
+/* The rest is for the hub's thread only. */
+void streams_take_new(Events *events);
+void streams_drop_gone(Events *events);
+/* A batch that follows events->position. */
+void streams_publish(Events *events, Arena *arena, const EventPage *page);
+/* Gives some of those that are behind their next events from the database. *ret_more: there is more
+ * to do at once. */
+MUST_CHECK Rc streams_catch_up(Events *events, Ctx *cx, bool *ret_more);
+void streams_heartbeat(Events *events);
+void streams_close_all(Events *events);
+
+/* The event as one server-sent event. */
+void event_write_frame(Buf *out, const Event *event);
+
+#endif

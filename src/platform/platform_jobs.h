@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * platform/platform_jobs.h - the background work of the platform itself, run beside the modules'.
+ */
+#ifndef PLATFORM_PLATFORM_JOBS_H
+#define PLATFORM_PLATFORM_JOBS_H
+
+#include "platform/jobs/jobs.h"
+
+Rc events_prune_run(Ctx *cx, Job *job); /* setting events.retention */
+Rc jobs_prune_run(Ctx *cx, Job *job);   /* settings jobs.retention, JobType.keep_us */
+
+#endif
