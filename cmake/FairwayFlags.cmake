@@ -3,7 +3,7 @@
 add_library(fairway_flags INTERFACE)
 target_include_directories(fairway_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/gen)
 target_compile_definitions(fairway_flags INTERFACE _GNU_SOURCE FAIRWAY_VERSION="${PROJECT_VERSION}"
-  $<$<BOOL:${FAIRWAY_CHECKS}>:FAIRWAY_CHECKS=1>)
+  FAIRWAY_CHECKS=$<BOOL:${FAIRWAY_CHECKS}>)
 target_compile_options(fairway_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wundef -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes
   -Wpointer-arith -Wcast-qual -Wwrite-strings -Wswitch-enum -Wimplicit-fallthrough -Wconversion

@@ -105,6 +105,7 @@ CREATE TABLE catalog_sources (
     read_at BIGINT,                     -- last complete read
     next_read_at BIGINT,
     changed_at BIGINT,
+    reading_until BIGINT,               -- somebody reads it now, at most until then
     revision INTEGER NOT NULL DEFAULT 1,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,

@@ -10,6 +10,7 @@
 #include "platform/jobs/jobs.h"
 #include "platform/settings/settings.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -54,6 +55,16 @@ static void raise_open_files(void)
         limit.rlim_cur = limit.rlim_max;
         IGNORE(setrlimit(RLIMIT_NOFILE, &limit)); /* then with fewer connections */
     }
+}
+
+/* Large blocks go back to the system when they are freed: bulk reads need much memory for a short
+ * time, and glibc would keep it. Its threshold grows by itself unless it is set. */
+static void tune_allocator(void)
+{
+    enum { MMAP_FROM = 256 * 1024, ARENAS = 4 };
+    IGNORE(mallopt(M_MMAP_THRESHOLD, MMAP_FROM) == 0); /* then it keeps more */
+    IGNORE(mallopt(M_TRIM_THRESHOLD, MMAP_FROM) == 0); /* likewise */
+    IGNORE(mallopt(M_ARENA_MAX, ARENAS) == 0);         /* likewise */
 }
 
 static void block_signals(sigset_t *set)
@@ -170,6 +181,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
 int serve_command(int argc, char **argv)
 {
     sigset_t signals;
+    tune_allocator();
     block_signals(&signals);
     raise_open_files();
     Settings *settings = app_load_settings(argc, argv);

@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+enum { FIELD_ROWS_AT_ONCE = 4096 }; /* parameters are larger than what they carry: bounded memory */
 #define LIMIT_TAIL (4 * MIB)
 #define EVENT_SOURCE "/api/catalog/entities"
 
@@ -651,16 +652,22 @@ static Rc run_fields(Apply *a, const Query *query, FieldRows *rows, size_t colum
         return RC_OK;
     }
     qsort(rows->at, rows->n, sizeof rows->at[0], by_key_value);
-    Param *params = ARENA_ARRAY(a->arena, Param, rows->n * columns);
-    for (size_t i = 0; i < rows->n; i++) {
-        params[i * columns] = P_I64(rows->at[i].key_id);
-        params[i * columns + 1] = P_STR(rows->at[i].value);
-        params[i * columns + 2] = P_I64(rows->at[i].n);
-        if (columns == 4) {
-            params[i * columns + 3] = P_STR_OR_NULL(rows->at[i].original);
+    Param *params =
+        ARENA_ARRAY(a->arena, Param, MIN(rows->n, (size_t)FIELD_ROWS_AT_ONCE) * columns);
+    for (size_t from = 0; from < rows->n; from += FIELD_ROWS_AT_ONCE) {
+        size_t n = MIN(rows->n - from, (size_t)FIELD_ROWS_AT_ONCE);
+        for (size_t i = 0; i < n; i++) {
+            const FieldRow *row = &rows->at[from + i];
+            params[i * columns] = P_I64(row->key_id);
+            params[i * columns + 1] = P_STR(row->value);
+            params[i * columns + 2] = P_I64(row->n);
+            if (columns == 4) {
+                params[i * columns + 3] = P_STR_OR_NULL(row->original);
+            }
         }
+        TRY(tx_exec_many(a->cx->tx, query, params, columns, n, &a->cx->error));
     }
-    return tx_exec_many(a->cx->tx, query, params, columns, rows->n, &a->cx->error);
+    return RC_OK;
 }
 
 static Rc write_fields(Apply *a)

@@ -75,17 +75,17 @@ DELETE FROM entity_relations WHERE origin = $1 AND source_ref = $2 AND type = $3
 INSERT INTO entity_relations (origin, source_ref, type, target_ref) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 
 -- name: stitch_out
-SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+SELECT source_ref, type, target_ref FROM entity_relations
 WHERE source_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+SELECT source_ref, type, target_ref FROM entity_relations
 WHERE source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: stitch_in
-SELECT DISTINCT target_ref, type, source_ref FROM entity_relations
+SELECT target_ref, type, source_ref FROM entity_relations
 WHERE target_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT DISTINCT target_ref, type, source_ref FROM entity_relations
+SELECT target_ref, type, source_ref FROM entity_relations
 WHERE target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: insert_parent

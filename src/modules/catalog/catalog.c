@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/thread.h"
+
 #include "catalog_sources_sql.h"
 #include "modules/catalog/catalog_priv.h"
 #include "modules/catalog/ingest.h"
@@ -12,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The present kinds. Former ones are kept until the process ends: somebody may still be using them. */
+/* The present kinds. Former ones are kept until the process ends: somebody may still be using them.
+ */
 typedef struct KindsList {
     struct KindsList *next;
     Kinds *kinds;
@@ -43,7 +45,8 @@ Str catalog_kinds_mark(Platform *platform)
 
 static Rc read_definitions(Ctx *cx, const Json ***ret, size_t *ret_n, Str *ret_text)
 {
-    static const char *const columns[] = {"name", "title", "description", "api_versions", "schema", "relations", "properties"};
+    static const char *const columns[] = {"name",   "title",     "description", "api_versions",
+                                          "schema", "relations", "properties"};
     VEC(const Json *) definitions = {.arena = cx->arena};
     Buf text = buf_init(cx->arena, 64 * MIB);
     CLEANUP(rows_cleanup) Rows *rows = NULL;
@@ -106,7 +109,9 @@ static void free_kinds(void)
 static Rc manual_source(Ctx *cx, Source *ret)
 {
     Rc rc = source_find_by_target(cx, STR("manual"), STR("api"), STR("api"), ret);
-    return rc == RC_NOT_FOUND ? source_add(cx, STR("manual"), STR("api"), STR("api"), STR_EMPTY, ret) : rc;
+    return rc == RC_NOT_FOUND
+               ? source_add(cx, STR("manual"), STR("api"), STR("api"), STR_EMPTY, ret)
+               : rc;
 }
 
 typedef struct Known {
@@ -121,7 +126,8 @@ static Rc find_known(Ctx *cx, Str ref, Known *ret)
     *ret = (Known){0};
     TRY(tx_query(cx->tx, &catalog_sources_entity_by_ref, PARAMS(P_STR(ref)), &rows, &cx->error));
     if (rows_next(rows)) {
-        *ret = (Known){rows_dup(rows, 0, cx->arena), rows_dup(rows, 2, cx->arena), rows_i64(rows, 3), true};
+        *ret = (Known){rows_dup(rows, 0, cx->arena), rows_dup(rows, 2, cx->arena),
+                       rows_i64(rows, 3), true};
     }
     return rows_error(rows, &cx->error);
 }
@@ -129,11 +135,14 @@ static Rc find_known(Ctx *cx, Str ref, Known *ret)
 static Rc check_writable(Ctx *cx, Str ref, const Known *known, int64_t if_revision)
 {
     if (known->exists && !str_starts(known->location, STR("api:"))) {
-        return fail(cx, RC_CONFLICT, "%.*s is managed by %.*s: change it there, or unregister that location first", STR_ARG(ref),
-                    STR_ARG(known->location));
+        return fail(cx, RC_CONFLICT,
+                    "%.*s is managed by %.*s: change it there, or unregister that location first",
+                    STR_ARG(ref), STR_ARG(known->location));
     }
     if (if_revision && (!known->exists || known->revision != if_revision)) {
-        return fail(cx, RC_PRECONDITION, "%.*s has changed meanwhile: read it again and repeat your change", STR_ARG(ref));
+        return fail(cx, RC_PRECONDITION,
+                    "%.*s has changed meanwhile: read it again and repeat your change",
+                    STR_ARG(ref));
     }
     return RC_OK;
 }
@@ -180,7 +189,8 @@ Rc catalog_delete(Ctx *cx, Str uid)
     if (ref.len == 0) {
         return fail(cx, RC_NOT_FOUND, "there is no entity with uid %.*s", STR_ARG(uid));
     }
-    /* Its document is looked at again at its next turn: an entity that a source still names comes back. */
+    /* Its document is looked at again at its next turn: an entity that a source still names comes
+     * back. */
     TRY(tx_exec(cx->tx, &catalog_sources_forget_hash, PARAMS(P_STR(uid)), NULL, &cx->error));
     ApplyBatch batch = {.remove_refs = &ref, .n_remove_refs = 1};
     ApplyResult result;

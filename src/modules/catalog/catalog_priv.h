@@ -48,16 +48,20 @@ extern const JobSchedule source_schedules[1];
 typedef struct Reader Reader;
 /* Settings (reading.allow, integrations) as they are now. Lives in the arena. */
 Reader *reader_new(Ctx *cx, Arena *arena);
-/* The locations that a target with wildcards stands for, sorted; one that has none stands for itself. */
-MUST_CHECK Rc reader_expand(Reader *reader, Str location, Arena *arena, Str **ret, size_t *ret_n, Error *err);
-/* The bytes at a location. etag: of the text known already ("" none); *ret_unchanged when it still holds.
- * Fails with messages as Backstage words them: RC_NOT_FOUND, RC_DENIED (not allowed to read there), others as net/ does;
- * err->detail holds the error's name ("NotFoundError", "NotAllowedError", "Error"). */
+/* The locations that a target with wildcards stands for, sorted; one that has none stands for
+ * itself. */
+MUST_CHECK Rc
+reader_expand(Reader *reader, Str location, Arena *arena, Str **ret, size_t *ret_n, Error *err);
+/* The bytes at a location. etag: of the text known already ("" none); *ret_unchanged when it still
+ * holds. Fails with messages as Backstage words them: RC_NOT_FOUND, RC_DENIED (not allowed to read
+ * there), others as net/ does; err->detail holds the error's name ("NotFoundError",
+ * "NotAllowedError", "Error"). */
 typedef struct ReadText {
     Str text, etag;
     bool unchanged;
 } ReadText;
-MUST_CHECK Rc reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *ret, Error *err);
+MUST_CHECK Rc
+reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *ret, Error *err);
 /* A web page for people, "" when there is none: view, edit and the folder of the source. */
 typedef struct SourceLinks {
     Str view, edit, source;
@@ -77,11 +81,13 @@ typedef struct IngestReport {
     bool complete; /* everything could be read */
     Str first_problem;
 } IngestReport;
-/* Reads a source and makes the catalog say what it says. Opens its own transactions; cx has none open. */
+/* Reads a source and makes the catalog say what it says. Opens its own transactions; cx has none
+ * open. */
 MUST_CHECK Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret);
 
-/* What registering a location would bring: the generated Location first, then what is found, annotated; nothing is
- * written. Fails as the recorded Backstage does (the first unreadable target, the first refused entity). */
+/* What registering a location would bring: the generated Location first, then what is found,
+ * annotated; nothing is written. Fails as the recorded Backstage does (the first unreadable target,
+ * the first refused entity). */
 MUST_CHECK Rc ingest_preview(Ctx *cx, Str type, Str target, Json **ret_entities, Error *err);
 
 #endif

@@ -64,8 +64,10 @@ typedef struct EntityField {
 } EntityField;
 typedef VEC(EntityField) EntityFields;
 /* The rules of Backstage's search index, less what columns of `entities` hold (kind,
- * metadata.namespace, name, uid) and less long texts (metadata.description, spec.definition) which
- * filters answer from body. Keys differing only in case fail RC_INVALID. */
+ * metadata.namespace, name, uid), less long texts (metadata.description, spec.definition) which
+ * filters answer from body, and less the `path.item = true` rows of arrays of strings: those are
+ * asked for as path = item (a filter on "a.b.c" exists, or is true, when a.b.c does, or a.b has the
+ * item "c", or a the item "b.c"). Keys differing only in case fail RC_INVALID. */
 MUST_CHECK Rc entity_fields(const Json *entity, Arena *arena, EntityFields *ret, Error *err);
 /* Is this filter key answered from entity_fields (true) or from the body (false)? key is lower
  * case. */
@@ -73,6 +75,9 @@ bool entity_key_is_indexed(Str key);
 /* Does the entity satisfy key[=value] by the same rules? For keys that are not indexed and for
  * tests. */
 bool entity_matches(const Json *entity, Str key, const Str *value);
+/* All values at a lower case key, indexed or not, by the same rules; doubles are kept. They live in
+ * the arena. */
+void entity_values(const Json *entity, Str key, Arena *arena, EntityFields *ret);
 
 /* {"$text": "./x"} and friends, replaced in place before validation. read gets the absolute
  * location of the target

@@ -57,6 +57,7 @@ typedef struct Walk {
     char raw[KEY_MAX + 2];
     size_t len;
     bool ended;
+    bool without_items; /* leaves out path.item = true */
 } Walk;
 
 static Str number_text(Arena *arena, const Json *number)
@@ -103,7 +104,8 @@ static void visit_item(Walk *walk, const Json *item)
 {
     visit(walk, item);
     size_t len = walk->len;
-    if (!walk->ended && item->type == JSON_STRING && push(walk, item->text)) {
+    if (!walk->ended && !walk->without_items && item->type == JSON_STRING &&
+        push(walk, item->text)) {
         emit(walk, STR("true"));
     }
     walk->len = len;
@@ -177,22 +179,46 @@ static EntityField make_field(Arena *arena, Str key, Str value)
         .key = key, .value = str_lower_utf8(arena, value), .original = str_dup(arena, value)};
 }
 
+typedef struct Known {
+    Str raw_key;
+    size_t last; /* index of the newest field of this key; SIZE_MAX none */
+    size_t n;    /* how many there are */
+} Known;
+
 typedef struct Collect {
     EntityFields *fields;
-    Map keys;  /* lower case key -> raw key, to find those that differ in case */
-    Map pairs; /* key NUL value, to drop doubles */
-    Str twin;  /* the first key that differs only in case; "" none */
+    VEC(size_t) before; /* per field: the one before it with the same key, SIZE_MAX none */
+    Map keys;           /* lower case key -> Known */
+    Map pairs;          /* "key\0value" of keys with many values */
+    Str twin;           /* the first key that differs from another only in case; "" none */
 } Collect;
+
+enum { CHAIN_MAX = 16 }; /* beyond this many values of one key doubles are found by hash */
+
+static bool is_double(Walk *walk, Collect *collect, const Known *known, const EntityField *field)
+{
+    if (known->n > CHAIN_MAX) {
+        Str parts[] = {field->key, field->value};
+        return map_put(&collect->pairs, str_join(walk->arena, parts, 2, str_of("\0", 1)),
+                       collect) != NULL;
+    }
+    for (size_t i = known->last; i != SIZE_MAX; i = collect->before.at[i]) {
+        if (str_eq(collect->fields->at[i].value, field->value)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool collect_leaf(Walk *walk, Str raw_key, Str key, Str value)
 {
     Collect *collect = walk->user;
-    const Str *known = map_get(&collect->keys, key);
+    Known *known = map_get(&collect->keys, key);
     if (!known) {
-        Str *copy = ARENA_NEW(walk->arena, Str);
-        *copy = str_dup(walk->arena, raw_key);
-        map_put(&collect->keys, key, copy);
-    } else if (!str_eq(*known, raw_key) && !str_is(value, "true")) {
+        known = ARENA_NEW(walk->arena, Known);
+        *known = (Known){.raw_key = str_dup(walk->arena, raw_key), .last = SIZE_MAX};
+        map_put(&collect->keys, key, known);
+    } else if (!str_eq(known->raw_key, raw_key)) {
         collect->twin = key;
         return false;
     }
@@ -200,26 +226,23 @@ static bool collect_leaf(Walk *walk, Str raw_key, Str key, Str value)
         return true;
     }
     EntityField field = make_field(walk->arena, key, value);
-    if (known) { /* only a key met before can give the same pair again */
-        Str parts[] = {key, field.value};
-        Str pair = str_join(walk->arena, parts, 2, str_of("\0", 1));
-        if (map_has(&collect->pairs, pair)) {
-            return true;
-        }
-        map_put(&collect->pairs, pair, collect);
-    } else {
-        Str parts[] = {key, field.value};
-        map_put(&collect->pairs, str_join(walk->arena, parts, 2, str_of("\0", 1)), collect);
+    if (!is_double(walk, collect, known, &field)) {
+        VEC_PUSH(&collect->before, known->last);
+        known->last = collect->fields->n;
+        known->n++;
+        VEC_PUSH(collect->fields, field);
     }
-    VEC_PUSH(collect->fields, field);
     return true;
 }
 
 Rc entity_fields(const Json *entity, Arena *arena, EntityFields *ret, Error *err)
 {
     *ret = (EntityFields){.arena = arena};
-    Collect collect = {.fields = ret, .keys = map_init(arena), .pairs = map_init(arena)};
-    Walk walk = {.arena = arena, .leaf = collect_leaf, .user = &collect};
+    Collect collect = {.fields = ret,
+                       .before = {.arena = arena},
+                       .keys = map_init(arena),
+                       .pairs = map_init(arena)};
+    Walk walk = {.arena = arena, .leaf = collect_leaf, .user = &collect, .without_items = true};
     visit(&walk, entity);
     if (collect.twin.len) {
         return error_set(err, RC_INVALID,
@@ -287,4 +310,49 @@ bool entity_matches(const Json *entity, Str key, const Str *value)
         visit(&walk, entity);
     }
     return match.found;
+}
+
+typedef struct Values {
+    Str key;
+    EntityFields *fields;
+} Values;
+
+static bool value_leaf(Walk *walk, Str raw_key, Str key, Str value)
+{
+    (void)raw_key;
+    Values *values = walk->user;
+    if (str_eq(key, values->key)) {
+        VEC_PUSH(values->fields, make_field(walk->arena, key, value));
+    }
+    return true;
+}
+
+static void relation_values(const Json *entity, Values *values, Arena *arena)
+{
+    const Json *relations = json_get(entity, STR("relations"));
+    for (size_t i = 0; json_is(relations, JSON_ARRAY) && i < relations->n; i++) {
+        Str type = str_lower(arena, json_str_at(relations->items[i], "type"));
+        if (str_eq(type, str_from_index(values->key, sizeof("relations.") - 1))) {
+            Str target = json_str_at(relations->items[i], "targetRef");
+            VEC_PUSH(values->fields, make_field(arena, values->key, target));
+        }
+    }
+}
+
+void entity_values(const Json *entity, Str key, Arena *arena, EntityFields *ret)
+{
+    *ret = (EntityFields){.arena = arena};
+    Values values = {key, ret};
+    const Json *metadata = json_get(entity, STR("metadata"));
+    if (str_is(key, "metadata.name") || str_is(key, "metadata.uid")) {
+        Str value = json_str(json_get(metadata, str_from_index(key, sizeof("metadata.") - 1)));
+        VEC_PUSH(ret, make_field(arena, key, value));
+    } else if (str_is(key, "metadata.namespace")) {
+        VEC_PUSH(ret, make_field(arena, key, entity_ref_of(entity).namespace_));
+    } else if (str_starts(key, STR("relations."))) {
+        relation_values(entity, &values, arena);
+    } else {
+        Walk walk = {.arena = arena, .leaf = value_leaf, .user = &values};
+        visit(&walk, entity);
+    }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The walk: from the Location that stands for the source to every document that Locations name. A document whose text is the
- * known one costs a read and nothing else; a changed one is parsed; one that cannot be read keeps what it brought. */
+ * The walk: from the Location that stands for the source to every document that Locations name. A
+ * document whose text is the known one costs a read and nothing else; a changed one is parsed; one
+ * that cannot be read keeps what it brought. */
 #include "modules/catalog/ingest.h"
 
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/time.h"
+
 #include "platform/settings/settings.h"
 
 static Rc walk_location(Ingest *ingest, const Json *entity, Str location, unsigned depth);
@@ -56,7 +58,8 @@ static Document *document_for(Ingest *ingest, Str parent_ref, Str location)
     return document;
 }
 
-/* Reads a document; true when it is fine. Texts that changed are kept in `texts` unless they are too many. */
+/* Reads a document; true when it is fine. Texts that changed are kept in `texts` unless they are
+ * too many. */
 static bool read_document(Ingest *ingest, Document *document, Arena *texts, bool is_required)
 {
     Error err = {0};
@@ -68,7 +71,8 @@ static bool read_document(Ingest *ingest, Document *document, Arena *texts, bool
     if (reader_read(ingest->reader, document->location, etag, texts, &read, &err) != RC_OK) {
         document->failed = true;
         if (is_required || document->n) {
-            ingest_problem(ingest, document, STR_EMPTY, err.detail[0] ? err.detail : "Error", str_from(err.message), 0, 0);
+            ingest_problem(ingest, document, STR_EMPTY, err.detail[0] ? err.detail : "Error",
+                           str_from(err.message), 0, 0);
         }
         return !is_required && err.code == RC_NOT_FOUND;
     }
@@ -77,9 +81,11 @@ static bool read_document(Ingest *ingest, Document *document, Arena *texts, bool
         document->new_etag = document->etag;
         return true;
     }
-    /* Under other rules or kinds the same text may mean something else, so their mark is part of it. */
+    /* Under other rules or kinds the same text may mean something else, so their mark is part of
+     * it. */
     Str hash = sha256_hex(texts, read.text);
-    document->new_hash = str_fmt(ingest->arena, "%.*s-%.*s", STR_ARG(hash), STR_ARG(ingest->rules_hash));
+    document->new_hash =
+        str_fmt(ingest->arena, "%.*s-%.*s", STR_ARG(hash), STR_ARG(ingest->rules_hash));
     document->new_etag = str_dup(ingest->arena, read.etag);
     document->changed = !str_eq(document->new_hash, document->hash);
     document->text = document->changed ? read.text : STR_EMPTY;
@@ -97,7 +103,8 @@ static void walk_known(Ingest *ingest, Document *document, unsigned depth)
     }
 }
 
-static Rc parse_documents(Ingest *ingest, Document **documents, size_t n, Arena *texts, unsigned depth)
+static Rc
+parse_documents(Ingest *ingest, Document **documents, size_t n, Arena *texts, unsigned depth)
 {
     for (size_t i = 0; i < n; i++) {
         Document *d = documents[i];
@@ -130,7 +137,8 @@ static Rc parse_documents(Ingest *ingest, Document **documents, size_t n, Arena 
 
 typedef VEC(Str) Targets;
 
-static Rc collect_targets(Ingest *ingest, const Json *entity, Str location, Targets *ret, Error *err)
+static Rc
+collect_targets(Ingest *ingest, const Json *entity, Str location, Targets *ret, Error *err)
 {
     const Json *spec = json_get(entity, STR("spec"));
     const Json *many = json_get(spec, STR("targets"));
@@ -138,7 +146,8 @@ static Rc collect_targets(Ingest *ingest, const Json *entity, Str location, Targ
     Str type = json_str_at(spec, "type");
     Str base = location;
     if (type.len && !str_starts(location, str_fmt(ingest->arena, "%.*s:", STR_ARG(type)))) {
-        base = str_fmt(ingest->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(str_from_index(location, str_find_char(location, ':') + 1)));
+        base = str_fmt(ingest->arena, "%.*s:%.*s", STR_ARG(type),
+                       STR_ARG(str_from_index(location, str_find_char(location, ':') + 1)));
     }
     size_t n = (one.len ? 1 : 0) + (many && many->type == JSON_ARRAY ? many->n : 0);
     for (size_t i = 0; i < n; i++) {
@@ -152,13 +161,14 @@ static Rc collect_targets(Ingest *ingest, const Json *entity, Str location, Targ
         }
     }
     if (ret->n + ingest->report->documents > INGEST_DOCUMENTS_MAX) {
-        return error_set(err, RC_LIMIT, "the source names more than %d documents", INGEST_DOCUMENTS_MAX);
+        return error_set(err, RC_LIMIT, "the source names more than %d documents",
+                         INGEST_DOCUMENTS_MAX);
     }
     return RC_OK;
 }
 
-/* A Location with an unreadable target is not taken over, nor is what its other targets bring; what it brought before
- * stays. Takes back what was collected for it. */
+/* A Location with an unreadable target is not taken over, nor is what its other targets bring; what
+ * it brought before stays. Takes back what was collected for it. */
 static void hold_back(Ingest *ingest, const Json *entity, Document **documents, size_t n)
 {
     Str ref = entity_ref_of_str(ingest->arena, entity);
@@ -173,7 +183,8 @@ static void hold_back(Ingest *ingest, const Json *entity, Document **documents, 
                 holder->new_etag = STR_EMPTY;
             }
             ingest->upserts.at[i] = ingest->upserts.at[--ingest->upserts.n];
-            ingest->upsert_documents.at[i] = ingest->upsert_documents.at[ingest->upsert_documents.n - 1];
+            ingest->upsert_documents.at[i] =
+                ingest->upsert_documents.at[ingest->upsert_documents.n - 1];
             ingest->upsert_documents.n--;
             break;
         }
@@ -187,7 +198,8 @@ static Rc walk_location(Ingest *ingest, const Json *entity, Str location, unsign
     Error err = {0};
     Str ref = entity_ref_of_str(ingest->arena, entity);
     if (depth > INGEST_DEPTH_MAX) {
-        ingest_problem(ingest, NULL, ref, "InputError", STR("Locations are nested too deeply, or in a circle"), 0, 0);
+        ingest_problem(ingest, NULL, ref, "InputError",
+                       STR("Locations are nested too deeply, or in a circle"), 0, 0);
         return RC_OK;
     }
     bool is_required = !str_is(json_str(json_path(entity, "spec", "presence", NULL)), "optional");
@@ -195,7 +207,8 @@ static Rc walk_location(Ingest *ingest, const Json *entity, Str location, unsign
     if (!all_fine) {
         map_put(&ingest->kept, ref, ingest);
         ingest->report->complete = false;
-        ingest_problem(ingest, NULL, ref, err.detail[0] ? err.detail : "Error", str_from(err.message), 0, 0);
+        ingest_problem(ingest, NULL, ref, err.detail[0] ? err.detail : "Error",
+                       str_from(err.message), 0, 0);
     }
     Document **documents = ARENA_ARRAY(ingest->arena, Document *, targets.n + 1);
     size_t n = 0;
@@ -229,7 +242,8 @@ Json *source_entity(Arena *arena, Str type, Str target, Str entity_ref)
     Json *entity = json_object(arena), *metadata = json_object(arena), *spec = json_object(arena);
     json_set_str(arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
     json_set_str(arena, entity, "kind", STR("Location"));
-    json_set_str(arena, metadata, "name", str_from_index(entity_ref, str_find_char(entity_ref, '/') + 1));
+    json_set_str(arena, metadata, "name",
+                 str_from_index(entity_ref, str_find_char(entity_ref, '/') + 1));
     json_set_str(arena, metadata, "namespace", STR("default"));
     json_set(arena, entity, STR("metadata"), metadata);
     json_set_str(arena, spec, "type", type);
@@ -284,12 +298,15 @@ static Rc run(Walk *walk)
 {
     Ingest *ingest = &walk->ingest;
     const Source *source = ingest->source;
-    Str location = str_fmt(ingest->arena, "%.*s:%.*s", STR_ARG(source->type), STR_ARG(source->target));
+    Str location =
+        str_fmt(ingest->arena, "%.*s:%.*s", STR_ARG(source->type), STR_ARG(source->target));
     Json *root = source_entity(ingest->arena, source->type, source->target, source->entity_ref);
     ingest_annotate(ingest->reader, root, location, location, ingest->arena);
     PreparedEntity prepared;
-    TRY(entity_prepare(ingest->kinds, root, location, ingest->batch_arena, ingest->arena, &prepared, &ingest->cx->error));
-    ApplyEntity upsert = {.prepared = prepared, .source_id = source->id, .location = location, .parent_ref = STR("")};
+    TRY(entity_prepare(ingest->kinds, root, location, ingest->batch_arena, ingest->arena, &prepared,
+                       &ingest->cx->error));
+    ApplyEntity upsert = {
+        .prepared = prepared, .source_id = source->id, .location = location, .parent_ref = STR("")};
     VEC_PUSH(&ingest->upserts, upsert);
     VEC_PUSH(&ingest->upsert_documents, NULL);
     map_put(&ingest->emitted, str_dup(ingest->arena, prepared.ref), ingest);
@@ -315,9 +332,10 @@ Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
         rc = run(walk);
     }
     arena_free(walk->ingest.batch_arena);
-    log_info("catalog.source.read", F_STR("target", source->target), F_I64("documents", ret->documents),
-             F_I64("changed", ret->changed_documents), F_I64("created", ret->applied.created),
-             F_I64("updated", ret->applied.updated), F_I64("removed", ret->applied.removed),
-             F_I64("problems", ret->problems), F_I64("ms", (time_monotonic_us() - start) / US_PER_MS));
+    log_info("catalog.source.read", F_STR("target", source->target),
+             F_I64("documents", ret->documents), F_I64("changed", ret->changed_documents),
+             F_I64("created", ret->applied.created), F_I64("updated", ret->applied.updated),
+             F_I64("removed", ret->applied.removed), F_I64("problems", ret->problems),
+             F_I64("ms", (time_monotonic_us() - start) / US_PER_MS));
     return rc;
 }

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
- * catalog/ingest.h - one walk over what a source says: Locations, the documents they name, the entities in them.
- * Shared by ingest.c (the walk against what is known), ingest_document.c (a text into entities), ingest_write.c (the
- * transactions). */
+ * catalog/ingest.h - one walk over what a source says: Locations, the documents they name, the
+ * entities in them. Shared by ingest.c (the walk against what is known), ingest_document.c (a text
+ * into entities), ingest_write.c (the transactions). */
 #ifndef CATALOG_INGEST_H
 #define CATALOG_INGEST_H
 
 #include "base/map.h"
+
 #include "modules/catalog/catalog_priv.h"
 
 enum {
-    INGEST_DEPTH_MAX = 32,          /* Locations below Locations */
+    INGEST_DEPTH_MAX = 32, /* Locations below Locations */
     INGEST_DOCUMENTS_MAX = 200000,
-    INGEST_PROBLEMS_MAX = 1000,     /* kept per source; more are counted */
-    INGEST_BATCH = 5000,            /* entities written in one transaction */
+    INGEST_PROBLEMS_MAX = 1000, /* kept per source; more are counted */
+    INGEST_BATCH = 5000,        /* entities written in one transaction */
 };
-#define INGEST_HELD_BYTES (64 * MIB) /* of texts of one Location kept between reading and parsing */
+#define INGEST_HELD_BYTES (64 * MIB) /* of texts of one Location kept between reading and parsing  \
+                                      */
 
 /* A row of catalog_documents, and what this walk found out about it. */
 typedef struct Document {
     int64_t n; /* 0: new */
     Str location, parent_ref, hash, etag;
     Str new_hash, new_etag;
-    bool seen;     /* named in this walk */
-    bool changed;  /* its text differs: parsed in this walk */
-    bool failed;   /* could not be read: what is known stays */
-    Str text;      /* held between reading and parsing; "" when let go */
-    VEC(Str) child_locations;  /* of unchanged ones: refs of the Location entities it brought */
+    bool seen;                /* named in this walk */
+    bool changed;             /* its text differs: parsed in this walk */
+    bool failed;              /* could not be read: what is known stays */
+    Str text;                 /* held between reading and parsing; "" when let go */
+    VEC(Str) child_locations; /* of unchanged ones: refs of the Location entities it brought */
 } Document;
 
 typedef struct Problem {
@@ -39,26 +41,34 @@ typedef struct Ingest {
     Job *job;
     const Source *source;
     const Kinds *kinds;
-    Arena *arena;          /* of the walk */
-    Arena *batch_arena;    /* of entities not yet written; reset after each batch */
+    Arena *arena;       /* of the walk */
+    Arena *batch_arena; /* of entities not yet written; reset after each batch */
     Reader *reader;
     const Json *rules, *own_rules;
     Str rules_hash;
-    Map documents;         /* "parent location" -> Document */
-    Map located;           /* ref -> Json: bodies of Location entities known in this source */
+    Map documents; /* "parent location" -> Document */
+    Map located;   /* ref -> Json: bodies of Location entities known in this source */
     VEC(Problem) problems;
-    VEC(ApplyEntity) upserts;  /* in batch_arena; document index in parallel */
+    VEC(ApplyEntity) upserts; /* in batch_arena; document index in parallel */
     VEC(Document *) upsert_documents;
-    Map emitted;           /* ref -> Document that brings (or wanted to bring) it in this walk */
-    Map kept;              /* Locations whose targets are not known this time: what they brought stays */
+    Map emitted; /* ref -> Document that brings (or wanted to bring) it in this walk */
+    Map kept;    /* Locations whose targets are not known this time: what they brought stays */
     IngestReport *report;
 } Ingest;
 
-/* Parses, substitutes, annotates, validates the text of a document; entities go to ingest->upserts, Locations found are
- * given to `found`, refused ones become problems. */
+/* Parses, substitutes, annotates, validates the text of a document; entities go to ingest->upserts,
+ * Locations found are given to `found`, refused ones become problems. */
 typedef void (*LocationFound)(Ingest *ingest, const Json *entity, Str location, unsigned depth);
-MUST_CHECK Rc ingest_document(Ingest *ingest, Document *document, unsigned depth, LocationFound found);
-void ingest_problem(Ingest *ingest, Document *document, Str entity_ref, const char *name, Str message, uint32_t line,
+MUST_CHECK Rc ingest_document(Ingest *ingest,
+                              Document *document,
+                              unsigned depth,
+                              LocationFound found);
+void ingest_problem(Ingest *ingest,
+                    Document *document,
+                    Str entity_ref,
+                    const char *name,
+                    Str message,
+                    uint32_t line,
                     uint32_t column);
 /* managed-by-location and the like, for a copy of the entity that may be changed. */
 void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origin, Arena *arena);
@@ -67,7 +77,8 @@ void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origi
 MUST_CHECK Rc ingest_load(Ingest *ingest);
 /* Writes the entities collected so far, when they are too many to hold, and forgets them. */
 MUST_CHECK Rc ingest_flush(Ingest *ingest);
-/* The last transaction: the rest of the entities, what is gone, documents, problems, the state of the source. */
+/* The last transaction: the rest of the entities, what is gone, documents, problems, the state of
+ * the source. */
 MUST_CHECK Rc ingest_finish(Ingest *ingest);
 
 #endif

@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * From the text of a document to entities ready to be written. What is wrong with one entity never touches the others. */
-#include "modules/catalog/ingest.h"
-
+ * From the text of a document to entities ready to be written. What is wrong with one entity never
+ * touches the others. */
 #include "base/hash.h"
+
 #include "data/yaml.h"
+#include "modules/catalog/ingest.h"
 
 enum { ENTITIES_PER_DOCUMENT_MAX = 100000 };
 
-void ingest_problem(Ingest *ingest, Document *document, Str entity_ref, const char *name, Str message, uint32_t line,
+void ingest_problem(Ingest *ingest,
+                    Document *document,
+                    Str entity_ref,
+                    const char *name,
+                    Str message,
+                    uint32_t line,
                     uint32_t column)
 {
     ingest->report->problems++;
     if (entity_ref.len && document && !map_has(&ingest->emitted, entity_ref)) {
-        map_put(&ingest->emitted, str_dup(ingest->arena, entity_ref), document); /* its last good state stays */
+        map_put(&ingest->emitted, str_dup(ingest->arena, entity_ref),
+                document); /* its last good state stays */
     }
     if (ingest->report->first_problem.len == 0) {
-        ingest->report->first_problem = str_fmt(ingest->cx->arena, "%s: %.*s", name, STR_ARG(message));
+        ingest->report->first_problem =
+            str_fmt(ingest->cx->arena, "%s: %.*s", name, STR_ARG(message));
     }
     if (ingest->problems.n >= INGEST_PROBLEMS_MAX) {
         return;
@@ -46,12 +54,14 @@ void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origi
         json_set_str(arena, annotations, "backstage.io/edit-url", links.edit);
     }
     if (links.source.len) {
-        json_set_str(arena, annotations, "backstage.io/source-location", str_fmt(arena, "url:%.*s", STR_ARG(links.source)));
+        json_set_str(arena, annotations, "backstage.io/source-location",
+                     str_fmt(arena, "url:%.*s", STR_ARG(links.source)));
     }
     const Json *own = json_get(metadata, STR("annotations"));
     for (size_t i = 0; own && own->type == JSON_OBJECT && i < own->n; i++) {
         Str key = own->members[i].key;
-        bool ours = str_is(key, "backstage.io/managed-by-location") || str_is(key, "backstage.io/managed-by-origin-location");
+        bool ours = str_is(key, "backstage.io/managed-by-location") ||
+                    str_is(key, "backstage.io/managed-by-origin-location");
         if (!ours) { /* links that the file states itself win */
             json_set(arena, annotations, key, own->members[i].value);
         }
@@ -64,7 +74,8 @@ void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origi
     }
 }
 
-/* What placeholders read becomes part of what the document's hash stands for: such documents are read every time. */
+/* What placeholders read becomes part of what the document's hash stands for: such documents are
+ * read every time. */
 typedef struct Include {
     Ingest *ingest;
     Document *document;
@@ -75,7 +86,8 @@ static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *
     Include *include = user;
     ReadText text;
     include->document->new_etag = STR_EMPTY;
-    include->document->new_hash = STR(""); /* a placeholder's text may change while the document does not */
+    include->document->new_hash =
+        STR(""); /* a placeholder's text may change while the document does not */
     Rc rc = reader_read(include->ingest->reader, location, STR_EMPTY, arena, &text, err);
     if (rc == RC_OK) {
         *ret = text.text;
@@ -83,18 +95,29 @@ static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *
     return rc;
 }
 
-static void refuse(Ingest *ingest, Document *document, const Json *entity, Str ref, const char *name, const Error *err)
+static void refuse(Ingest *ingest,
+                   Document *document,
+                   const Json *entity,
+                   Str ref,
+                   const char *name,
+                   const Error *err)
 {
-    ingest_problem(ingest, document, ref, name, str_from(err->message), err->line ? err->line : entity->line,
+    ingest_problem(ingest, document, ref, name, str_from(err->message),
+                   err->line ? err->line : entity->line,
                    err->column ? err->column : entity->column);
 }
 
-static void add_entity(Ingest *ingest, Document *document, const Json *entity, Arena *scratch, unsigned depth,
+static void add_entity(Ingest *ingest,
+                       Document *document,
+                       const Json *entity,
+                       Arena *scratch,
+                       unsigned depth,
                        LocationFound found)
 {
     Error err = {0};
     PreparedEntity prepared;
-    Rc rc = entity_prepare(ingest->kinds, entity, document->location, ingest->batch_arena, scratch, &prepared, &err);
+    Rc rc = entity_prepare(ingest->kinds, entity, document->location, ingest->batch_arena, scratch,
+                           &prepared, &err);
     if (rc != RC_OK) {
         refuse(ingest, document, entity, entity_ref_of_str(scratch, entity), "InputError", &err);
         return;
@@ -114,7 +137,12 @@ static void add_entity(Ingest *ingest, Document *document, const Json *entity, A
     }
 }
 
-static void take_entity(Ingest *ingest, Document *document, Json *entity, Arena *scratch, unsigned depth, LocationFound found)
+static void take_entity(Ingest *ingest,
+                        Document *document,
+                        Json *entity,
+                        Arena *scratch,
+                        unsigned depth,
+                        LocationFound found)
 {
     EntityProblem problem;
     Error err = {0};
@@ -122,26 +150,33 @@ static void take_entity(Ingest *ingest, Document *document, Json *entity, Arena 
         return; /* an empty document between two marks */
     }
     if (!entity_validate_envelope(entity, scratch, &problem)) {
-        ingest_problem(ingest, document, STR_EMPTY, "InputError", problem.message, problem.line, problem.column);
+        ingest_problem(ingest, document, STR_EMPTY, "InputError", problem.message, problem.line,
+                       problem.column);
         return;
     }
     Str ref = entity_ref_of_str(scratch, entity);
-    if (!rules_allow(ingest->rules, ingest->own_rules, ingest->source->origin, document->location, entity)) {
-        Str message = str_fmt(scratch, "Entity %.*s at %.*s is not of an allowed kind for that location", STR_ARG(ref),
-                              STR_ARG(document->location));
-        ingest_problem(ingest, document, ref, "NotAllowedError", message, entity->line, entity->column);
+    if (!rules_allow(ingest->rules, ingest->own_rules, ingest->source->origin, document->location,
+                     entity)) {
+        Str message =
+            str_fmt(scratch, "Entity %.*s at %.*s is not of an allowed kind for that location",
+                    STR_ARG(ref), STR_ARG(document->location));
+        ingest_problem(ingest, document, ref, "NotAllowedError", message, entity->line,
+                       entity->column);
         return;
     }
     Include include = {.ingest = ingest, .document = document};
-    if (entity_substitute(&entity, document->location, read_include, &include, scratch, &err) != RC_OK) {
+    if (entity_substitute(&entity, document->location, read_include, &include, scratch, &err) !=
+        RC_OK) {
         refuse(ingest, document, entity, ref, "InputError", &err);
         return;
     }
-    Str origin = str_fmt(scratch, "%.*s:%.*s", STR_ARG(ingest->source->type), STR_ARG(ingest->source->target));
+    Str origin = str_fmt(scratch, "%.*s:%.*s", STR_ARG(ingest->source->type),
+                         STR_ARG(ingest->source->target));
     ingest_annotate(ingest->reader, entity, document->location, origin, scratch);
     if (!entity_validate(ingest->kinds, entity, scratch, &problem)) {
         Str name = problem.name;
-        ingest_problem(ingest, document, ref, str_cstr(scratch, name), problem.message, problem.line, problem.column);
+        ingest_problem(ingest, document, ref, str_cstr(scratch, name), problem.message,
+                       problem.line, problem.column);
         return;
     }
     add_entity(ingest, document, entity, scratch, depth, found);
@@ -161,7 +196,8 @@ Rc ingest_document(Ingest *ingest, Document *document, unsigned depth, LocationF
     if (rc != RC_OK) {
         size_t colon = str_find_char(document->location, ':');
         Str message = str_fmt(scratch, "YAML error at %.*s, line %u, column %u: %s",
-                              STR_ARG(str_from_index(document->location, colon + 1)), err.line, err.column, err.message);
+                              STR_ARG(str_from_index(document->location, colon + 1)), err.line,
+                              err.column, err.message);
         ingest_problem(ingest, document, STR_EMPTY, "Error", message, err.line, err.column);
         document->failed = true; /* what it brought before stays until it can be read again */
         document->new_hash = STR("");

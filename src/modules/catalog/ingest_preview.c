@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A dry run: what registering a location would bring, without writing anything. The first failure is the answer. */
-#include "modules/catalog/ingest.h"
-
+ * A dry run: what registering a location would bring, without writing anything. The first failure
+ * is the answer. */
 #include "data/yaml.h"
+#include "modules/catalog/ingest.h"
 #include "platform/settings/settings.h"
 
 enum { PREVIEW_ENTITIES_MAX = 10000 };
@@ -25,7 +25,8 @@ static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *
     return rc;
 }
 
-static Rc preview_location(Preview *p, const Json *entity, Str location, unsigned depth, Error *err);
+static Rc
+preview_location(Preview *p, const Json *entity, Str location, unsigned depth, Error *err);
 
 static Rc take(Preview *p, Json *entity, Str location, unsigned depth, Error *err)
 {
@@ -42,23 +43,27 @@ static Rc take(Preview *p, Json *entity, Str location, unsigned depth, Error *er
     }
     if (!fine) {
         error_detail(err, "%.*s", STR_ARG(problem.name));
-        Rc rc = error_set_at(err, RC_INVALID, problem.line, problem.column, "%.*s", STR_ARG(problem.message));
+        Rc rc = error_set_at(err, RC_INVALID, problem.line, problem.column, "%.*s",
+                             STR_ARG(problem.message));
         error_detail(err, "%.*s", STR_ARG(problem.name));
         return rc;
     }
     const Json *rules = settings_json(p->cx->platform->settings, "catalog.rules");
     if (!rules_allow(rules, NULL, STR("api"), location, entity)) {
-        Rc rc = error_set(err, RC_DENIED, "Entity %.*s at %.*s is not of an allowed kind for that location",
+        Rc rc = error_set(err, RC_DENIED,
+                          "Entity %.*s at %.*s is not of an allowed kind for that location",
                           STR_ARG(entity_ref_of_str(arena, entity)), STR_ARG(location));
         error_detail(err, "NotAllowedError");
         return rc;
     }
     if (p->entities->n >= PREVIEW_ENTITIES_MAX) {
-        return error_set(err, RC_LIMIT, "a preview shows at most %d entities", PREVIEW_ENTITIES_MAX);
+        return error_set(err, RC_LIMIT, "a preview shows at most %d entities",
+                         PREVIEW_ENTITIES_MAX);
     }
     json_push(arena, p->entities, entity);
-    return str_eq_nocase(json_str_at(entity, "kind"), STR("location")) ? preview_location(p, entity, location, depth + 1, err)
-                                                                       : RC_OK;
+    return str_eq_nocase(json_str_at(entity, "kind"), STR("location"))
+               ? preview_location(p, entity, location, depth + 1, err)
+               : RC_OK;
 }
 
 static Rc preview_text(Preview *p, Str location, unsigned depth, Error *err)
@@ -68,7 +73,8 @@ static Rc preview_text(Preview *p, Str location, unsigned depth, Error *err)
     size_t n;
     TRY(reader_read(p->reader, location, STR_EMPTY, p->cx->arena, &read, err));
     if (yaml_parse_all(p->cx->arena, read.text, NULL, &docs, &n, err) != RC_OK) {
-        error_prefix(err, "YAML error at %.*s, line %u, column %u", STR_ARG(location), err->line, err->column);
+        error_prefix(err, "YAML error at %.*s, line %u, column %u", STR_ARG(location), err->line,
+                     err->column);
         return RC_MALFORMED;
     }
     for (size_t i = 0; i < n; i++) {
@@ -111,7 +117,8 @@ Rc ingest_preview(Ctx *cx, Str type, Str target, Json **ret_entities, Error *err
         .origin = location,
         .entities = json_array(cx->arena),
     };
-    Str ref = str_fmt(cx->arena, "location:default/%.*s", STR_ARG(source_entity_name(cx->arena, type, target)));
+    Str ref = str_fmt(cx->arena, "location:default/%.*s",
+                      STR_ARG(source_entity_name(cx->arena, type, target)));
     Json *root = source_entity(cx->arena, type, target, ref);
     ingest_annotate(p.reader, root, location, location, cx->arena);
     json_push(cx->arena, p.entities, root);

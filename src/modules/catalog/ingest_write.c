@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The transactions of an ingest. Small sources are one transaction; large ones are written batch by batch, documents keeping
- * an empty hash until the last one, so that a crash in between only means reading again. */
-#include "modules/catalog/ingest.h"
-
+ * The transactions of an ingest. Small sources are one transaction; large ones are written batch by
+ * batch, documents keeping an empty hash until the last one, so that a crash in between only means
+ * reading again. */
 #include "base/time.h"
+
 #include "catalog_ingest_sql.h"
+#include "modules/catalog/ingest.h"
 #include "platform/events/events.h"
 #include "platform/settings/settings.h"
 
@@ -33,7 +34,8 @@ static Rc load_documents(Ingest *ingest, Map *by_number)
 {
     Ctx *cx = ingest->cx;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(cx->tx, &catalog_ingest_documents, PARAMS(P_STR(ingest->source->id)), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_ingest_documents, PARAMS(P_STR(ingest->source->id)), &rows,
+                 &cx->error));
     while (rows_next(rows)) {
         Document *d = ARENA_NEW(ingest->arena, Document);
         *d = (Document){
@@ -55,14 +57,17 @@ static Rc load_locations(Ingest *ingest, const Map *by_number)
 {
     Ctx *cx = ingest->cx;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(cx->tx, &catalog_ingest_locations, PARAMS(P_STR(ingest->source->id)), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_ingest_locations, PARAMS(P_STR(ingest->source->id)), &rows,
+                 &cx->error));
     while (rows_next(rows)) {
         Str ref = rows_dup(rows, 0, ingest->arena);
         Str parts[] = {rows_str(rows, 2), STR("}")};
         Json *entity;
-        TRY(json_parse(ingest->arena, str_join(ingest->arena, parts, 2, STR_EMPTY), NULL, &entity, &cx->error));
+        TRY(json_parse(ingest->arena, str_join(ingest->arena, parts, 2, STR_EMPTY), NULL, &entity,
+                       &cx->error));
         map_put(&ingest->located, ref, entity);
-        Document *d = map_get(by_number, str_fmt(ingest->arena, "%lld", (long long)rows_i64(rows, 1)));
+        Document *d =
+            map_get(by_number, str_fmt(ingest->arena, "%lld", (long long)rows_i64(rows, 1)));
         if (d) {
             VEC_PUSH(&d->child_locations, ref);
         }
@@ -91,8 +96,9 @@ static Rc number_documents(Ingest *ingest)
         Document *d = ingest->upsert_documents.at[i];
         if (d && !d->n) {
             TRY(tx_one_i64(cx->tx, &catalog_ingest_put_document,
-                           PARAMS(P_STR(ingest->source->id), P_STR(d->location), P_STR(d->parent_ref), P_STR(STR("")),
-                                  P_NULL, P_I64(time_now_us())),
+                           PARAMS(P_STR(ingest->source->id), P_STR(d->location),
+                                  P_STR(d->parent_ref), P_STR(STR("")), P_NULL,
+                                  P_I64(time_now_us())),
                            &d->n, &cx->error));
         }
         ingest->upserts.at[i].document_n = d ? d->n : 0;
@@ -105,10 +111,12 @@ static void report_conflicts(Ingest *ingest)
     for (size_t i = 0; i < ingest->upserts.n; i++) {
         const ApplyEntity *e = &ingest->upserts.at[i];
         if (e->conflicted) {
-            Str message = str_fmt(ingest->cx->arena,
-                                  "Detected conflicting entityRef %.*s already referenced by %.*s and now also %.*s",
-                                  STR_ARG(e->prepared.ref), STR_ARG(e->owner_location), STR_ARG(e->location));
-            ingest_problem(ingest, ingest->upsert_documents.at[i], e->prepared.ref, "ConflictError", message, 0, 0);
+            Str message = str_fmt(
+                ingest->cx->arena,
+                "Detected conflicting entityRef %.*s already referenced by %.*s and now also %.*s",
+                STR_ARG(e->prepared.ref), STR_ARG(e->owner_location), STR_ARG(e->location));
+            ingest_problem(ingest, ingest->upsert_documents.at[i], e->prepared.ref, "ConflictError",
+                           message, 0, 0);
         }
     }
 }
@@ -149,10 +157,12 @@ Rc ingest_flush(Ingest *ingest)
 
 /* ---- what is gone */
 
-/* Documents that are named no more, and those whose text changed: entities of theirs may be gone. */
+/* Documents that are named no more, and those whose text changed: entities of theirs may be gone.
+ */
 static void collect_suspects(Ingest *ingest, Strs *numbers, Strs *forgotten)
 {
-    for (MapEntry *entry = map_first(&ingest->documents); entry; entry = map_next(&ingest->documents, entry)) {
+    for (MapEntry *entry = map_first(&ingest->documents); entry;
+         entry = map_next(&ingest->documents, entry)) {
         Document *d = entry->value;
         bool gone = !d->seen && !map_has(&ingest->kept, d->parent_ref);
         if (!d->n || (!gone && (d->failed || !d->changed))) {
@@ -183,7 +193,8 @@ static Rc find_gone(Ingest *ingest, const Strs *numbers, Strs *ret_gone)
     }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(cx->tx, &catalog_ingest_entities_of_documents,
-                 PARAMS(P_STR(ingest->source->id), P_STR(json_list(ingest->arena, numbers))), &rows, &cx->error));
+                 PARAMS(P_STR(ingest->source->id), P_STR(json_list(ingest->arena, numbers))), &rows,
+                 &cx->error));
     while (rows_next(rows)) {
         Str ref = rows_str(rows, 0);
         const Document *by = map_get(&ingest->emitted, ref);
@@ -208,10 +219,13 @@ static Rc let_go(Ingest *ingest, const Strs *gone)
         return RC_OK;
     }
     Str list = json_list(ingest->arena, gone);
-    TRY(tx_exec(cx->tx, &catalog_ingest_forget_parents, PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
+    TRY(tx_exec(cx->tx, &catalog_ingest_forget_parents,
+                PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
     TRY(tx_exec(cx->tx, &catalog_ingest_wake_losers, PARAMS(P_STR(list)), NULL, &cx->error));
-    TRY(tx_exec(cx->tx, &catalog_ingest_wake_sources, PARAMS(P_STR(list), P_I64(time_now_us())), NULL, &cx->error));
-    return keeps_orphans(ingest) ? tx_exec(cx->tx, &catalog_ingest_mark_orphans, PARAMS(P_STR(list)), NULL, &cx->error)
+    TRY(tx_exec(cx->tx, &catalog_ingest_wake_sources, PARAMS(P_STR(list), P_I64(time_now_us())),
+                NULL, &cx->error));
+    return keeps_orphans(ingest) ? tx_exec(cx->tx, &catalog_ingest_mark_orphans,
+                                           PARAMS(P_STR(list)), NULL, &cx->error)
                                  : RC_OK;
 }
 
@@ -222,15 +236,16 @@ static Rc write_documents(Ingest *ingest, const Strs *forgotten)
     Ctx *cx = ingest->cx;
     int64_t now = time_now_us();
     Params marks = {.arena = ingest->arena}, forget = {.arena = ingest->arena};
-    for (MapEntry *entry = map_first(&ingest->documents); entry; entry = map_next(&ingest->documents, entry)) {
+    for (MapEntry *entry = map_first(&ingest->documents); entry;
+         entry = map_next(&ingest->documents, entry)) {
         Document *d = entry->value;
         if (!d->seen || (str_eq(d->hash, d->new_hash) && str_eq(d->etag, d->new_etag) && d->n)) {
             continue;
         }
         if (!d->n) {
             TRY(tx_one_i64(cx->tx, &catalog_ingest_put_document,
-                           PARAMS(P_STR(ingest->source->id), P_STR(d->location), P_STR(d->parent_ref), P_STR(STR("")),
-                                  P_NULL, P_I64(now)),
+                           PARAMS(P_STR(ingest->source->id), P_STR(d->location),
+                                  P_STR(d->parent_ref), P_STR(STR("")), P_NULL, P_I64(now)),
                            &d->n, &cx->error));
         }
         bool held = d->failed; /* read again next time */
@@ -245,16 +260,21 @@ static Rc write_documents(Ingest *ingest, const Strs *forgotten)
         VEC_PUSH(&forget, P_I64(n));
     }
     if (marks.n) {
-        TRY(tx_exec_many(cx->tx, &catalog_ingest_mark_document, marks.at, 4, marks.n / 4, &cx->error));
+        TRY(tx_exec_many(cx->tx, &catalog_ingest_mark_document, marks.at, 4, marks.n / 4,
+                         &cx->error));
     }
-    return forget.n ? tx_exec_many(cx->tx, &catalog_ingest_forget_document, forget.at, 1, forget.n, &cx->error) : RC_OK;
+    return forget.n ? tx_exec_many(cx->tx, &catalog_ingest_forget_document, forget.at, 1, forget.n,
+                                   &cx->error)
+                    : RC_OK;
 }
 
-/* [{"type":"backstage.io/catalog-processing","level":"error","message":…,"error":{…}}]: a status item as Backstage has it. */
+/* [{"type":"backstage.io/catalog-processing","level":"error","message":…,"error":{…}}]: a status
+ * item as Backstage has it. */
 static Str status_items(Arena *arena, const Problem *p)
 {
     Buf out = buf_init(arena, MIB);
-    buf_lit(&out, "[{\"type\":\"backstage.io/catalog-processing\",\"level\":\"error\",\"message\":");
+    buf_lit(&out,
+            "[{\"type\":\"backstage.io/catalog-processing\",\"level\":\"error\",\"message\":");
     Str text = str_fmt(arena, "%.*s: %.*s", STR_ARG(p->name), STR_ARG(p->message));
     buf_json_str(&out, text);
     buf_lit(&out, ",\"error\":{\"name\":");
@@ -272,22 +292,31 @@ static Rc write_problems(Ingest *ingest, const Strs *forgotten)
     for (size_t i = 0; i < forgotten->n; i++) {
         VEC_PUSH(&looked_at, forgotten->at[i]);
     }
-    for (MapEntry *entry = map_first(&ingest->documents); entry; entry = map_next(&ingest->documents, entry)) {
+    for (MapEntry *entry = map_first(&ingest->documents); entry;
+         entry = map_next(&ingest->documents, entry)) {
         const Document *d = entry->value;
         if (d->seen && d->n && (d->changed || d->failed)) {
             VEC_PUSH(&looked_at, str_fmt(ingest->arena, "%lld", (long long)d->n));
         }
     }
     Str list = json_list(ingest->arena, &looked_at);
-    TRY(tx_exec(cx->tx, &catalog_ingest_forget_problems, PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
-    TRY(tx_exec(cx->tx, &catalog_ingest_clear_errors, PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
+    TRY(tx_exec(cx->tx, &catalog_ingest_forget_problems,
+                PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
+    TRY(tx_exec(cx->tx, &catalog_ingest_clear_errors,
+                PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
     Params rows = {.arena = ingest->arena}, refused = {.arena = ingest->arena};
     for (size_t i = 0; i < ingest->problems.n; i++) {
         const Problem *p = &ingest->problems.at[i];
         const Param row[] = {
-            P_STR(ingest->source->id), p->document && p->document->n ? P_I64(p->document->n) : P_NULL, P_STR(p->location),
-            P_STR_OR_NULL(p->entity_ref), p->line ? P_I64(p->line) : P_NULL, p->column ? P_I64(p->column) : P_NULL,
-            P_STR(p->name), P_STR(p->message), P_I64(time_now_us()),
+            P_STR(ingest->source->id),
+            p->document && p->document->n ? P_I64(p->document->n) : P_NULL,
+            P_STR(p->location),
+            P_STR_OR_NULL(p->entity_ref),
+            p->line ? P_I64(p->line) : P_NULL,
+            p->column ? P_I64(p->column) : P_NULL,
+            P_STR(p->name),
+            P_STR(p->message),
+            P_I64(time_now_us()),
         };
         for (size_t k = 0; k < ARRAY_LEN(row); k++) {
             VEC_PUSH(&rows, row[k]);
@@ -301,20 +330,27 @@ static Rc write_problems(Ingest *ingest, const Strs *forgotten)
     if (rows.n) {
         TRY(tx_exec_many(cx->tx, &catalog_ingest_add_problem, rows.at, 9, rows.n / 9, &cx->error));
     }
-    return refused.n ? tx_exec_many(cx->tx, &catalog_ingest_refuse_entity, refused.at, 3, refused.n / 3, &cx->error) : RC_OK;
+    return refused.n ? tx_exec_many(cx->tx, &catalog_ingest_refuse_entity, refused.at, 3,
+                                    refused.n / 3, &cx->error)
+                     : RC_OK;
 }
 
-/* When to look again: soon and ever later while it fails, else at the interval, spread by a tenth. 0: only on demand. */
+/* When to look again: soon and ever later while it fails, else at the interval, spread by a tenth.
+ * 0: only on demand. */
 static int64_t next_read(const Ingest *ingest, int64_t now)
 {
-    int64_t interval = settings_duration_us(ingest->cx->platform->settings, "catalog.processing_interval");
+    int64_t interval =
+        settings_duration_us(ingest->cx->platform->settings, "catalog.processing_interval");
     const Source *source = ingest->source;
     if (!ingest->report->complete) {
         bool failed_before = str_is(source->state, "failing") && source->read_at;
-        int64_t wait = failed_before ? MAX(2 * (now - source->read_at), RETRY_FIRST_US) : RETRY_FIRST_US;
+        int64_t wait =
+            failed_before ? MAX(2 * (now - source->read_at), RETRY_FIRST_US) : RETRY_FIRST_US;
         return now + (interval > 0 ? MIN(wait, MAX(interval, RETRY_FIRST_US)) : wait);
     }
-    return interval > 0 ? now + interval - interval / 20 + (int64_t)(str_hash(source->id) % (uint64_t)(interval / 10 + 1)) : 0;
+    return interval > 0 ? now + interval - interval / 20 +
+                              (int64_t)(str_hash(source->id) % (uint64_t)(interval / 10 + 1))
+                        : 0;
 }
 
 static Rc write_source(Ingest *ingest)
@@ -326,8 +362,8 @@ static Rc write_source(Ingest *ingest)
     const char *state = ingest->report->complete ? "ok" : "failing";
     Str error = ingest->report->complete ? STR_EMPTY : ingest->report->first_problem;
     TRY(tx_exec(cx->tx, &catalog_ingest_source_read,
-                PARAMS(P_STR(ingest->source->id), P_CSTR(state), P_STR_OR_NULL(error), P_I64(now), next ? P_I64(next) : P_NULL,
-                       changed ? P_I64(now) : P_NULL),
+                PARAMS(P_STR(ingest->source->id), P_CSTR(state), P_STR_OR_NULL(error), P_I64(now),
+                       next ? P_I64(next) : P_NULL, changed ? P_I64(now) : P_NULL),
                 NULL, &cx->error));
     if (str_is(ingest->source->state, state)) {
         return RC_OK;
@@ -338,14 +374,16 @@ static Rc write_source(Ingest *ingest)
     return events_emit(cx, "sources.state_changed", "/api/sources", ingest->source->id, data);
 }
 
-/* Nothing at all differs from last time: then nothing is written but the time, and that only when somebody could care. */
+/* Nothing at all differs from last time: then nothing is written but the time, and that only when
+ * somebody could care. */
 static bool is_unchanged(const Ingest *ingest, const Strs *numbers)
 {
     if (ingest->upserts.n != 1 || numbers->n || ingest->problems.n || !ingest->report->complete ||
         !str_is(ingest->source->state, "ok")) {
         return false;
     }
-    for (MapEntry *entry = map_first(&ingest->documents); entry; entry = map_next(&ingest->documents, entry)) {
+    for (MapEntry *entry = map_first(&ingest->documents); entry;
+         entry = map_next(&ingest->documents, entry)) {
         const Document *d = entry->value;
         if (!d->seen || !d->n || !str_eq(d->hash, d->new_hash) || !str_eq(d->etag, d->new_etag)) {
             return false;
@@ -356,7 +394,8 @@ static bool is_unchanged(const Ingest *ingest, const Strs *numbers)
 
 static Rc finish(Ingest *ingest)
 {
-    Strs numbers = {.arena = ingest->arena}, forgotten = {.arena = ingest->arena}, gone = {.arena = ingest->arena};
+    Strs numbers = {.arena = ingest->arena}, forgotten = {.arena = ingest->arena},
+         gone = {.arena = ingest->arena};
     collect_suspects(ingest, &numbers, &forgotten);
     if (is_unchanged(ingest, &numbers)) {
         return write_source(ingest);

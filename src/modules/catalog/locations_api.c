@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Backstage's locations: list, register, change, unregister; refresh, validate, analyze. */
-#include "modules/catalog/catalog_priv.h"
-
 #include "base/time.h"
 #include "base/vec.h"
+
 #include "catalog_location_sql.h"
 #include "catalog_sources_sql.h"
 #include "contract_handlers.h"
+#include "modules/catalog/catalog_priv.h"
 #include "platform/contract/contract.h"
 #include "platform/settings/settings.h"
 
@@ -23,8 +23,8 @@ static Rc load_locations(Ctx *cx, Locations *ret)
     *ret = (Locations){.arena = cx->arena};
     TRY(tx_query(cx->tx, &catalog_location_list, NO_PARAMS, &rows, &cx->error));
     while (rows_next(rows)) {
-        Location location = {rows_dup(rows, 0, cx->arena), rows_dup(rows, 1, cx->arena), rows_dup(rows, 2, cx->arena),
-                             rows_dup(rows, 3, cx->arena)};
+        Location location = {rows_dup(rows, 0, cx->arena), rows_dup(rows, 1, cx->arena),
+                             rows_dup(rows, 2, cx->arena), rows_dup(rows, 3, cx->arena)};
         VEC_PUSH(ret, location);
     }
     return rows_error(rows, &cx->error);
@@ -81,7 +81,8 @@ Rc catalog_locations_list(Ctx *cx, Call *call)
     for (size_t i = 0; i < all.n; i++) {
         const Location *l = &all.at[i];
         Json *item = json_object(cx->arena);
-        json_set(cx->arena, item, STR("data"), location_json(cx->arena, l->id, l->type, l->target, l->entity_ref));
+        json_set(cx->arena, item, STR("data"),
+                 location_json(cx->arena, l->id, l->type, l->target, l->entity_ref));
         json_push(cx->arena, list, item);
     }
     reply_json_tree(cx, call, 200, list);
@@ -105,7 +106,8 @@ static Rc preview(Ctx *cx, Call *call, Str type, Str target)
         return fail(cx, RC_MALFORMED, "%s: %s", err.detail[0] ? err.detail : "Error", err.message);
     }
     Str id = str_fmt(cx->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(target));
-    Str ref = str_fmt(cx->arena, "location:default/%.*s", STR_ARG(source_entity_name(cx->arena, type, target)));
+    Str ref = str_fmt(cx->arena, "location:default/%.*s",
+                      STR_ARG(source_entity_name(cx->arena, type, target)));
     Json *answer = json_object(cx->arena);
     json_set(cx->arena, answer, STR("exists"), json_bool_new(cx->arena, exists));
     json_set(cx->arena, answer, STR("location"), location_json(cx->arena, id, type, target, ref));
@@ -126,7 +128,8 @@ Rc catalog_locations_create(Ctx *cx, Call *call)
     TRY(ctx_begin(cx));
     Rc rc = source_find_by_target(cx, STR("api"), type, target, &source);
     if (rc == RC_OK && !str_is(call_query(call, "onConflict"), "refresh")) {
-        return fail(cx, RC_CONFLICT, "Location %.*s:%.*s already exists", STR_ARG(type), STR_ARG(target));
+        return fail(cx, RC_CONFLICT, "Location %.*s:%.*s already exists", STR_ARG(type),
+                    STR_ARG(target));
     }
     if (rc == RC_OK) {
         TRY(source_refresh(cx, source.id));
@@ -137,7 +140,8 @@ Rc catalog_locations_create(Ctx *cx, Call *call)
     }
     TRY(ctx_commit(cx));
     Json *answer = json_object(cx->arena);
-    json_set(cx->arena, answer, STR("location"), location_json(cx->arena, source.id, type, target, source.entity_ref));
+    json_set(cx->arena, answer, STR("location"),
+             location_json(cx->arena, source.id, type, target, source.entity_ref));
     json_set(cx->arena, answer, STR("entities"), json_array(cx->arena));
     reply_json_tree(cx, call, 201, answer);
     return RC_OK;
@@ -161,8 +165,9 @@ Rc catalog_locations_update(Ctx *cx, Call *call)
     TRY(ctx_begin(cx));
     TRY(find_location(cx, call_path(call, "id"), &s));
     TRY(tx_exec(cx->tx, &catalog_sources_set_target,
-                PARAMS(P_STR(s.id), P_STR(type), P_STR(target), P_I64(time_now_us()), P_STR_OR_NULL(cx->actor.id)), NULL,
-                &cx->error));
+                PARAMS(P_STR(s.id), P_STR(type), P_STR(target), P_I64(time_now_us()),
+                       P_STR_OR_NULL(cx->actor.id)),
+                NULL, &cx->error));
     TRY(source_refresh(cx, s.id));
     TRY(ctx_commit(cx));
     reply_json_tree(cx, call, 200, location_json(cx->arena, s.id, type, target, s.entity_ref));
@@ -183,7 +188,8 @@ Rc catalog_locations_delete(Ctx *cx, Call *call)
 
 Rc catalog_locations_by_entity(Ctx *cx, Call *call)
 {
-    EntityRef parts = {call_path(call, "kind"), call_path(call, "namespace"), call_path(call, "name")};
+    EntityRef parts = {call_path(call, "kind"), call_path(call, "namespace"),
+                       call_path(call, "name")};
     Str ref = entity_ref_str(cx->arena, parts), source_id = STR_EMPTY;
     TRY(ctx_read(cx));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
@@ -216,7 +222,8 @@ static bool operator_fits(Str value, Str name, const Json *argument)
         return json_is(argument, JSON_STRING) && value.len >= argument->text.len &&
                str_eq_nocase(str_sub(value, 0, argument->text.len), argument->text);
     }
-    for (size_t i = 0; str_is(name, "$in") && argument->type == JSON_ARRAY && i < argument->n; i++) {
+    for (size_t i = 0; str_is(name, "$in") && argument->type == JSON_ARRAY && i < argument->n;
+         i++) {
         if (value_fits(value, argument->items[i])) {
             return true;
         }
@@ -269,7 +276,8 @@ static Rc read_cursor(Ctx *cx, Str cursor, Str *ret_after)
     if (cursor.len == 0) {
         return RC_OK;
     }
-    if (!buf_unbase64(&text, cursor) || json_parse(cx->arena, buf_str(&text), NULL, &v, NULL) != RC_OK ||
+    if (!buf_unbase64(&text, cursor) ||
+        json_parse(cx->arena, buf_str(&text), NULL, &v, NULL) != RC_OK ||
         json_str_at(v, "after").len == 0) {
         return fail(cx, RC_MALFORMED, "Malformed cursor");
     }
@@ -286,7 +294,8 @@ Rc catalog_locations_query(Ctx *cx, Call *call)
     TRY(read_cursor(cx, json_str_at(call->body, "cursor"), &after));
     TRY(ctx_read(cx));
     TRY(load_locations(cx, &all));
-    Json *items = json_array(cx->arena), *page = json_object(cx->arena), *answer = json_object(cx->arena);
+    Json *items = json_array(cx->arena), *page = json_object(cx->arena),
+         *answer = json_object(cx->arena);
     int64_t total = 0;
     bool started = after.len == 0;
     for (size_t i = 0; i < all.n; i++) {
@@ -366,7 +375,8 @@ static Rc refuse(Ctx *cx, Call *call, const EntityProblem *problem)
     Json *answer = json_object(cx->arena), *errors = json_array(cx->arena);
     Json *error = error_json(cx->arena, problem->name, problem->message);
     if (problem->cause_name.len) {
-        json_set(cx->arena, error, STR("cause"), error_json(cx->arena, problem->cause_name, problem->cause_message));
+        json_set(cx->arena, error, STR("cause"),
+                 error_json(cx->arena, problem->cause_name, problem->cause_message));
     }
     json_push(cx->arena, errors, error);
     json_set(cx->arena, answer, STR("errors"), errors);
@@ -384,7 +394,8 @@ Rc catalog_validate_create(Ctx *cx, Call *call)
     }
     if (!str_starts(location, STR("url:")) || location.len == 4) {
         problem.message = str_fmt(cx->arena,
-                                  "Invalid location ref %.*s, only 'url:<target>' is supported, e.g. url:https://host/path",
+                                  "Invalid location ref %.*s, only 'url:<target>' is supported, "
+                                  "e.g. url:https://host/path",
                                   STR_ARG(location));
         return refuse(cx, call, &problem);
     }
@@ -405,7 +416,8 @@ Rc catalog_analyze_create(Ctx *cx, Call *call)
     if (str_ends(name, STR(".git"))) {
         name.len -= 4;
     }
-    Json *entity = json_object(cx->arena), *metadata = json_object(cx->arena), *spec = json_object(cx->arena);
+    Json *entity = json_object(cx->arena), *metadata = json_object(cx->arena),
+         *spec = json_object(cx->arena);
     json_set_str(cx->arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
     json_set_str(cx->arena, entity, "kind", STR("Component"));
     json_set_str(cx->arena, metadata, "name", name);
@@ -413,7 +425,8 @@ Rc catalog_analyze_create(Ctx *cx, Call *call)
     json_set_str(cx->arena, spec, "type", STR("other"));
     json_set_str(cx->arena, spec, "lifecycle", STR("unknown"));
     json_set(cx->arena, entity, STR("spec"), spec);
-    Json *suggestion = json_object(cx->arena), *list = json_array(cx->arena), *answer = json_object(cx->arena);
+    Json *suggestion = json_object(cx->arena), *list = json_array(cx->arena),
+         *answer = json_object(cx->arena);
     json_set(cx->arena, suggestion, STR("entity"), entity);
     json_set(cx->arena, suggestion, STR("fields"), json_array(cx->arena));
     json_push(cx->arena, list, suggestion);

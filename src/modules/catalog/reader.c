@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Reading the texts behind locations: the web, folders, Git repositories. What may be read is what the operator named:
- * hosts of `integrations`, hosts of `reading.allow`, files of the configuration. */
-#include "modules/catalog/catalog_priv.h"
-
+ * Reading the texts behind locations: the web, folders, Git repositories. What may be read is what
+ * the operator named: hosts of `integrations`, hosts of `reading.allow`, files of the
+ * configuration. */
 #include "base/file.h"
 #include "base/hash.h"
+
+#include "modules/catalog/catalog_priv.h"
 #include "modules/catalog/reader_host.h"
 #include "net/git.h"
 #include "net/http_client.h"
@@ -18,9 +19,10 @@ enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5 };
 struct Reader {
     Ctx *cx;
     Arena *arena;
-    const Json *allow;        /* reading.allow */
+    const Json *allow; /* reading.allow */
     const Json *integrations;
-    Str git_key, git_commit, git_dir; /* the repository fetched last, so that its files come from one fetch */
+    Str git_key, git_commit,
+        git_dir; /* the repository fetched last, so that its files come from one fetch */
 };
 
 Reader *reader_new(Ctx *cx, Arena *arena)
@@ -80,7 +82,8 @@ static bool path_fits(const Json *paths, Str path)
 static bool is_listed(const Reader *reader, const Url *url)
 {
     bool is_default_port = url->port == (str_is(url->scheme, "https") ? 443 : 80);
-    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n; i++) {
+    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n;
+         i++) {
         const Json *row = reader->allow->items[i];
         if (host_fits(json_str_at(row, "host"), url->host, url->port, is_default_port) &&
             path_fits(json_get(row, STR("paths")), url->path)) {
@@ -94,7 +97,8 @@ static bool is_listed(const Reader *reader, const Url *url)
 static bool allow_internal(void *user, Str host, uint16_t port)
 {
     const Reader *reader = user;
-    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n; i++) {
+    for (size_t i = 0; reader->allow && reader->allow->type == JSON_ARRAY && i < reader->allow->n;
+         i++) {
         Str pattern = json_str_at(reader->allow->items[i], "host");
         if (host_fits(pattern, host, port, port == 80 || port == 443)) {
             return true;
@@ -110,25 +114,32 @@ static Rc explain_status(Str target, const HttpAnswer *answer, Error *err)
 {
     if (answer->status == 404 || answer->status == 410) {
         return named(err, "NotFoundError",
-                     error_set(err, RC_NOT_FOUND, "Unable to read url, no matching files found for %.*s", STR_ARG(target)));
+                     error_set(err, RC_NOT_FOUND,
+                               "Unable to read url, no matching files found for %.*s",
+                               STR_ARG(target)));
     }
     return named(err, "Error",
-                 error_set(err, RC_UPSTREAM, "Unable to read url, %.*s answered %d", STR_ARG(target), answer->status));
+                 error_set(err, RC_UPSTREAM, "Unable to read url, %.*s answered %d",
+                           STR_ARG(target), answer->status));
 }
 
 static Rc read_url(Reader *reader, Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
 {
     Url url;
     if (!url_parse(target, &url)) {
-        return named(err, "InputError", error_set(err, RC_INVALID, "Unable to read url, %.*s is not an http(s) URL", STR_ARG(target)));
+        return named(err, "InputError",
+                     error_set(err, RC_INVALID, "Unable to read url, %.*s is not an http(s) URL",
+                               STR_ARG(target)));
     }
     ScmHost scm;
     bool has_scm = scm_host(reader->integrations, url.host, url.port, &scm);
     if (!has_scm && !is_listed(reader, &url)) {
         return named(err, "Error",
                      error_set(err, RC_DENIED,
-                               "Unable to read url, Reading from '%.*s' is not allowed. You may need to configure an "
-                               "integration for the target host, or add it to the configured list of allowed hosts at "
+                               "Unable to read url, Reading from '%.*s' is not allowed. You may "
+                               "need to configure an "
+                               "integration for the target host, or add it to the configured list "
+                               "of allowed hosts at "
                                "'backend.reading.allow'",
                                STR_ARG(target)));
     }
@@ -175,8 +186,8 @@ static Str file_mark(Arena *arena, const char *path)
     if (stat(path, &st) != 0) {
         return STR_EMPTY;
     }
-    return str_fmt(arena, "%lld-%lld.%09ld-%lld", (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-                   (long long)st.st_ino);
+    return str_fmt(arena, "%lld-%lld.%09ld-%lld", (long long)st.st_size,
+                   (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (long long)st.st_ino);
 }
 
 static Rc read_path(Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
@@ -189,7 +200,8 @@ static Rc read_path(Str target, Str etag, Arena *arena, ReadText *ret, Error *er
     }
     Rc rc = file_read(arena, path, LIMIT_DOCUMENT, &ret->text, err);
     if (rc == RC_NOT_FOUND) {
-        return named(err, "NotFoundError", error_set(err, RC_NOT_FOUND, "file %s does not exist", path));
+        return named(err, "NotFoundError",
+                     error_set(err, RC_NOT_FOUND, "file %s does not exist", path));
     }
     if (rc != RC_OK) {
         return named(err, "Error", rc);
@@ -230,8 +242,10 @@ static Rc open_repository(Reader *reader, const GitTarget *t, Arena *arena, Erro
     }
     ScmHost scm = {0};
     Url url;
-    bool has_scm = url_parse(t->url, &url) && scm_host(reader->integrations, url.host, url.port, &scm);
-    Str dir = str_fmt(arena, "%s/git/%.*s", reader->cx->platform->data_dir, STR_ARG(sha1_hex(arena, key)));
+    bool has_scm =
+        url_parse(t->url, &url) && scm_host(reader->integrations, url.host, url.port, &scm);
+    Str dir = str_fmt(arena, "%s/git/%.*s", reader->cx->platform->data_dir,
+                      STR_ARG(sha1_hex(arena, key)));
     TRY(file_make_dirs(str_cstr(arena, dir), 0700, err));
     Url file_url;
     GitOptions options = {
@@ -264,7 +278,8 @@ static Rc read_git(Reader *reader, Str target, Str etag, Arena *arena, ReadText 
         *ret = (ReadText){.etag = etag, .unchanged = true};
         return RC_OK;
     }
-    Rc rc = git_show(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, LIMIT_DOCUMENT, arena, &ret->text, err);
+    Rc rc = git_show(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, LIMIT_DOCUMENT,
+                     arena, &ret->text, err);
     if (rc != RC_OK) {
         return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
     }
@@ -283,10 +298,12 @@ static Rc expand_git(Reader *reader, Str target, Arena *arena, Str **ret, size_t
     GitTarget t = split_git(target);
     TRY(open_repository(reader, &t, arena, err));
     Str *paths;
-    TRY(git_list(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, GLOB_MAX, arena, &paths, ret_n, err));
+    TRY(git_list(str_cstr(arena, reader->git_dir), reader->git_commit, t.path, GLOB_MAX, arena,
+                 &paths, ret_n, err));
     *ret = ARENA_ARRAY(arena, Str, *ret_n);
     for (size_t i = 0; i < *ret_n; i++) {
-        (*ret)[i] = str_fmt(arena, "git:%.*s#%.*s:%.*s", STR_ARG(t.url), STR_ARG(t.ref), STR_ARG(paths[i]));
+        (*ret)[i] =
+            str_fmt(arena, "git:%.*s#%.*s:%.*s", STR_ARG(t.url), STR_ARG(t.ref), STR_ARG(paths[i]));
     }
     return RC_OK;
 }
@@ -339,7 +356,9 @@ Rc reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *r
         return read_git(reader, target, etag, arena, ret, err);
     }
     return named(err, "InputError",
-                 error_set(err, RC_INVALID, "there is no source of type '%.*s': it must be url, file or git", STR_ARG(type)));
+                 error_set(err, RC_INVALID,
+                           "there is no source of type '%.*s': it must be url, file or git",
+                           STR_ARG(type)));
 }
 
 SourceLinks reader_links(const Reader *reader, Str location, Arena *arena)

@@ -12,11 +12,11 @@ static const struct {
     ScmKind kind;
     const char *key, *host;
 } known_hosts[] = {
-    {SCM_GITHUB, "github", "github.com"},
-    {SCM_GITLAB, "gitlab", "gitlab.com"},
+    {SCM_GITHUB,    "github",         "github.com"   },
+    {SCM_GITLAB,    "gitlab",         "gitlab.com"   },
     {SCM_BITBUCKET, "bitbucketCloud", "bitbucket.org"},
-    {SCM_AZURE, "azure", "dev.azure.com"},
-    {SCM_GITEA, "gitea", NULL},
+    {SCM_AZURE,     "azure",          "dev.azure.com"},
+    {SCM_GITEA,     "gitea",          NULL           },
 };
 
 static Str host_text(Str host, uint16_t port, char *out, size_t size)
@@ -152,28 +152,31 @@ Str scm_raw_url(const ScmHost *scm, Str page, Arena *arena)
     switch (scm->kind) {
     case SCM_GITHUB:
         if (scm->token.len == 0 && base.len == 0 && str_is(scm->host, "github.com")) {
-            return str_fmt(arena, "https://raw.githubusercontent.com/%.*s/%.*s/%.*s", STR_ARG(p.project), STR_ARG(p.ref),
-                           STR_ARG(p.path));
+            return str_fmt(arena, "https://raw.githubusercontent.com/%.*s/%.*s/%.*s",
+                           STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
         }
         if (base.len == 0) {
-            base = str_is(scm->host, "github.com") ? STR("https://api.github.com")
-                                                   : str_fmt(arena, "https://%.*s/api/v3", STR_ARG(scm->host));
+            base = str_is(scm->host, "github.com")
+                       ? STR("https://api.github.com")
+                       : str_fmt(arena, "https://%.*s/api/v3", STR_ARG(scm->host));
         }
-        return str_fmt(arena, "%.*s/repos/%.*s/contents/%.*s?ref=%.*s", STR_ARG(base), STR_ARG(p.project), STR_ARG(p.path),
-                       STR_ARG(p.ref));
+        return str_fmt(arena, "%.*s/repos/%.*s/contents/%.*s?ref=%.*s", STR_ARG(base),
+                       STR_ARG(p.project), STR_ARG(p.path), STR_ARG(p.ref));
     case SCM_GITLAB:
         if (base.len == 0) {
             base = str_fmt(arena, "%.*s://%.*s/api/v4", STR_ARG(p.url.scheme), STR_ARG(scm->host));
         }
-        return str_fmt(arena, "%.*s/projects/%.*s/repository/files/%.*s/raw?ref=%.*s", STR_ARG(base),
-                       STR_ARG(encode(arena, p.project)), STR_ARG(encode(arena, p.path)), STR_ARG(p.ref));
+        return str_fmt(arena, "%.*s/projects/%.*s/repository/files/%.*s/raw?ref=%.*s",
+                       STR_ARG(base), STR_ARG(encode(arena, p.project)),
+                       STR_ARG(encode(arena, p.path)), STR_ARG(p.ref));
     case SCM_BITBUCKET:
         base = base.len ? base : STR("https://api.bitbucket.org/2.0");
-        return str_fmt(arena, "%.*s/repositories/%.*s/src/%.*s/%.*s", STR_ARG(base), STR_ARG(p.project), STR_ARG(p.ref),
-                       STR_ARG(p.path));
+        return str_fmt(arena, "%.*s/repositories/%.*s/src/%.*s/%.*s", STR_ARG(base),
+                       STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
     case SCM_GITEA:
-        return str_fmt(arena, "%.*s://%.*s/api/v1/repos/%.*s/raw/%.*s?ref=%.*s", STR_ARG(p.url.scheme), STR_ARG(scm->host),
-                       STR_ARG(p.project), STR_ARG(p.path), STR_ARG(p.ref));
+        return str_fmt(arena, "%.*s://%.*s/api/v1/repos/%.*s/raw/%.*s?ref=%.*s",
+                       STR_ARG(p.url.scheme), STR_ARG(scm->host), STR_ARG(p.project),
+                       STR_ARG(p.path), STR_ARG(p.ref));
     case SCM_AZURE:
         break;
     }
@@ -197,18 +200,22 @@ size_t scm_headers(const ScmHost *scm, Arena *arena, HttpPair *out)
     case SCM_BITBUCKET:
         if (scm->username.len) {
             buf_lit(&basic, "Basic ");
-            buf_base64(&basic, str_fmt(arena, "%.*s:%.*s", STR_ARG(scm->username), STR_ARG(scm->token)));
+            buf_base64(&basic,
+                       str_fmt(arena, "%.*s:%.*s", STR_ARG(scm->username), STR_ARG(scm->token)));
             out[n++] = (HttpPair){STR("Authorization"), buf_str(&basic)};
             break;
         }
-        out[n++] = (HttpPair){STR("Authorization"), str_fmt(arena, "Bearer %.*s", STR_ARG(scm->token))};
+        out[n++] =
+            (HttpPair){STR("Authorization"), str_fmt(arena, "Bearer %.*s", STR_ARG(scm->token))};
         break;
     case SCM_GITEA:
-        out[n++] = (HttpPair){STR("Authorization"), str_fmt(arena, "token %.*s", STR_ARG(scm->token))};
+        out[n++] =
+            (HttpPair){STR("Authorization"), str_fmt(arena, "token %.*s", STR_ARG(scm->token))};
         break;
     case SCM_GITHUB:
     case SCM_AZURE:
-        out[n++] = (HttpPair){STR("Authorization"), str_fmt(arena, "Bearer %.*s", STR_ARG(scm->token))};
+        out[n++] =
+            (HttpPair){STR("Authorization"), str_fmt(arena, "Bearer %.*s", STR_ARG(scm->token))};
         break;
     }
     return n;
@@ -234,11 +241,12 @@ Str scm_git_target(const Json *integrations, Str page, Arena *arena)
     Url url;
     ScmHost scm;
     Page p = {0};
-    if (!url_parse(page, &url) || !scm_host(integrations, url.host, url.port, &scm) || !split_page(&scm, page, &p)) {
+    if (!url_parse(page, &url) || !scm_host(integrations, url.host, url.port, &scm) ||
+        !split_page(&scm, page, &p)) {
         return STR_EMPTY;
     }
-    return str_fmt(arena, "%.*s://%.*s/%.*s.git#%.*s:%.*s", STR_ARG(url.scheme), STR_ARG(scm.host), STR_ARG(p.project),
-                   STR_ARG(p.ref), STR_ARG(p.path));
+    return str_fmt(arena, "%.*s://%.*s/%.*s.git#%.*s:%.*s", STR_ARG(url.scheme), STR_ARG(scm.host),
+                   STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
 }
 
 Str scm_edit_url(const ScmHost *scm, Str page, Arena *arena)
@@ -249,14 +257,14 @@ Str scm_edit_url(const ScmHost *scm, Str page, Arena *arena)
     }
     switch (scm->kind) {
     case SCM_GITHUB:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/edit/%.*s/%.*s", STR_ARG(p.url.scheme), STR_ARG(scm->host),
-                       STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
+        return str_fmt(arena, "%.*s://%.*s/%.*s/edit/%.*s/%.*s", STR_ARG(p.url.scheme),
+                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
     case SCM_GITLAB:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/-/edit/%.*s/%.*s", STR_ARG(p.url.scheme), STR_ARG(scm->host),
-                       STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
+        return str_fmt(arena, "%.*s://%.*s/%.*s/-/edit/%.*s/%.*s", STR_ARG(p.url.scheme),
+                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
     case SCM_GITEA:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/_edit/%.*s/%.*s", STR_ARG(p.url.scheme), STR_ARG(scm->host),
-                       STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
+        return str_fmt(arena, "%.*s://%.*s/%.*s/_edit/%.*s/%.*s", STR_ARG(p.url.scheme),
+                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
     case SCM_BITBUCKET:
         return str_fmt(arena, "%.*s?mode=edit&spa=0&at=%.*s", STR_ARG(page), STR_ARG(p.ref));
     case SCM_AZURE:
@@ -273,7 +281,10 @@ Str scm_folder_url(const ScmHost *scm, Str page, Arena *arena)
     }
     size_t slash = str_rfind_char(p.path, '/');
     Str folder = slash == SIZE_MAX ? STR_EMPTY : str_sub(p.path, 0, slash + 1);
-    const char *marker = scm->kind == SCM_GITLAB ? "-/tree" : scm->kind == SCM_BITBUCKET ? "src" : scm->kind == SCM_GITEA ? "src/branch" : "tree";
-    return str_fmt(arena, "%.*s://%.*s/%.*s/%s/%.*s/%.*s", STR_ARG(p.url.scheme), STR_ARG(scm->host), STR_ARG(p.project),
-                   marker, STR_ARG(p.ref), STR_ARG(folder));
+    const char *marker = scm->kind == SCM_GITLAB      ? "-/tree"
+                         : scm->kind == SCM_BITBUCKET ? "src"
+                         : scm->kind == SCM_GITEA     ? "src/branch"
+                                                      : "tree";
+    return str_fmt(arena, "%.*s://%.*s/%.*s/%s/%.*s/%.*s", STR_ARG(p.url.scheme),
+                   STR_ARG(scm->host), STR_ARG(p.project), marker, STR_ARG(p.ref), STR_ARG(folder));
 }

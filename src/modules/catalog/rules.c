@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which kinds may come from where: catalog.rules and the rules of single locations, as in Backstage's configuration. */
-#include "modules/catalog/catalog_priv.h"
-
+ * Which kinds may come from where: catalog.rules and the rules of single locations, as in
+ * Backstage's configuration. */
 #include "base/file.h"
 
-/* What locations of the API may bring when nothing is configured. What the operator wrote into the configuration himself may
- * bring any kind. */
+#include "modules/catalog/catalog_priv.h"
+
+/* What locations of the API may bring when nothing is configured. What the operator wrote into the
+ * configuration himself may bring any kind. */
 static const char *const default_kinds[] = {"Component", "API", "Location"};
 
 static bool names_kind(const Json *allow, const Json *entity)
@@ -18,7 +19,8 @@ static bool names_kind(const Json *allow, const Json *entity)
         }
         Str type = json_str_at(item, "spec.type");
         if (item->type == JSON_OBJECT && str_eq_nocase(json_str_at(item, "kind"), kind) &&
-            (type.len == 0 || str_eq_nocase(type, json_str(json_path(entity, "spec", "type", NULL))))) {
+            (type.len == 0 ||
+             str_eq_nocase(type, json_str(json_path(entity, "spec", "type", NULL))))) {
             return true;
         }
     }
@@ -34,7 +36,8 @@ static bool fits_location(const Json *locations, Str location)
     Str type = str_sub(location, 0, colon), target = str_from_index(location, colon + 1);
     for (size_t i = 0; i < locations->n; i++) {
         const Json *l = locations->items[i];
-        Str exact = json_str_at(l, "exact"), pattern = json_str_at(l, "pattern"), only = json_str_at(l, "type");
+        Str exact = json_str_at(l, "exact"), pattern = json_str_at(l, "pattern"),
+            only = json_str_at(l, "type");
         if ((only.len == 0 || str_eq(only, type)) && (exact.len == 0 || str_eq(exact, target)) &&
             (pattern.len == 0 || glob_match(pattern, target))) {
             return true;
@@ -47,7 +50,8 @@ static bool any_rule_allows(const Json *rules, Str location, const Json *entity)
 {
     for (size_t i = 0; rules && rules->type == JSON_ARRAY && i < rules->n; i++) {
         const Json *rule = rules->items[i];
-        if (names_kind(json_get(rule, STR("allow")), entity) && fits_location(json_get(rule, STR("locations")), location)) {
+        if (names_kind(json_get(rule, STR("allow")), entity) &&
+            fits_location(json_get(rule, STR("locations")), location)) {
             return true;
         }
     }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The roots that the catalog reads, and the jobs that read them. */
-#include "modules/catalog/catalog_priv.h"
-
 #include "base/file.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/time.h"
 #include "base/vec.h"
+
 #include "catalog_sources_sql.h"
 #include "data/json.h"
+#include "modules/catalog/catalog_priv.h"
 #include "platform/settings/settings.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { REMOVE_BATCH = 10000 };
+#define READ_TURN_US (15 * US_PER_MINUTE) /* how long a reader that crashed blocks its source */
+#define WAIT_FOR_TURN_US (200 * US_PER_MS)
 
 typedef VEC(Source) Sources;
 
@@ -60,7 +62,8 @@ Rc source_find(Ctx *cx, Str id, Source *ret)
 Rc source_find_by_target(Ctx *cx, Str origin, Str type, Str target, Source *ret)
 {
     Sources found;
-    TRY(query_sources(cx, &catalog_sources_find_by_target, PARAMS(P_STR(origin), P_STR(type), P_STR(target)), &found));
+    TRY(query_sources(cx, &catalog_sources_find_by_target,
+                      PARAMS(P_STR(origin), P_STR(type), P_STR(target)), &found));
     if (found.n == 0) {
         return RC_NOT_FOUND;
     }
@@ -68,7 +71,7 @@ Rc source_find_by_target(Ctx *cx, Str origin, Str type, Str target, Source *ret)
     return RC_OK;
 }
 
-Rc source_refresh(Ctx *cx, Str source_id)
+static Rc queue_read(Ctx *cx, Str source_id, int64_t run_at_us)
 {
     Json *payload = json_object(cx->arena);
     json_set_str(cx->arena, payload, "source_id", source_id);
@@ -76,14 +79,21 @@ Rc source_refresh(Ctx *cx, Str source_id)
         .type = "catalog.read",
         .payload = payload,
         .key = str_fmt(cx->arena, "catalog.read %.*s", STR_ARG(source_id)),
+        .run_at_us = run_at_us,
         .priority = 10,
     };
     return jobs_enqueue(cx, &spec, NULL);
 }
 
+Rc source_refresh(Ctx *cx, Str source_id)
+{
+    return queue_read(cx, source_id, 0);
+}
+
 Rc source_add(Ctx *cx, Str origin, Str type, Str target, Str rules, Source *ret)
 {
     Uuid id = uuid_v4();
+    int64_t now = time_now_us();
     Str name = source_entity_name(cx->arena, type, target);
     *ret = (Source){
         .id = str_dup(cx->arena, uuid_str(&id)),
@@ -95,8 +105,9 @@ Rc source_add(Ctx *cx, Str origin, Str type, Str target, Str rules, Source *ret)
         .state = STR("new"),
     };
     TRY(tx_exec(cx->tx, &catalog_sources_add,
-                PARAMS(P_STR(ret->id), P_STR(origin), P_STR(type), P_STR(target), P_STR(ret->entity_ref), P_STR_OR_NULL(rules),
-                       P_I64(time_now_us()), P_STR_OR_NULL(cx->actor.id)),
+                PARAMS(P_STR(ret->id), P_STR(origin), P_STR(type), P_STR(target),
+                       P_STR(ret->entity_ref), P_STR_OR_NULL(rules), P_I64(now),
+                       P_STR_OR_NULL(cx->actor.id), P_I64(now + US_PER_MINUTE)),
                 NULL, &cx->error));
     return str_is(origin, "manual") ? RC_OK : source_refresh(cx, ret->id);
 }
@@ -107,7 +118,8 @@ static Rc remove_entities(Ctx *cx, Str source_id)
     for (;;) {
         VEC(Str) refs = {.arena = cx->arena};
         CLEANUP(rows_cleanup) Rows *rows = NULL;
-        TRY(tx_query(cx->tx, &catalog_sources_entity_refs, PARAMS(P_STR(source_id)), &rows, &cx->error));
+        TRY(tx_query(cx->tx, &catalog_sources_entity_refs, PARAMS(P_STR(source_id)), &rows,
+                     &cx->error));
         while (rows_next(rows)) {
             VEC_PUSH(&refs, rows_dup(rows, 0, cx->arena));
         }
@@ -125,7 +137,8 @@ static Rc remove_entities(Ctx *cx, Str source_id)
 
 Rc source_remove(Ctx *cx, const Source *source)
 {
-    const Query *const queries[] = {&catalog_sources_remove_documents, &catalog_sources_remove_problems,
+    const Query *const queries[] = {&catalog_sources_remove_documents,
+                                    &catalog_sources_remove_problems,
                                     &catalog_sources_remove_parents, &catalog_sources_remove};
     TRY(remove_entities(cx, source->id));
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
@@ -145,7 +158,9 @@ static Str absolute_target(Ctx *cx, Str type, Str target)
     Str dir = settings_dir(cx->platform->settings, "catalog.locations");
     if (dir.len == 0 || dir.ptr[0] != '/') {
         char *here = getcwd(NULL, 0);
-        dir = here ? path_join(cx->arena, str_dup(cx->arena, str_from(here)), dir.len ? dir : STR(".")) : STR("/");
+        dir = here ? path_join(cx->arena, str_dup(cx->arena, str_from(here)),
+                               dir.len ? dir : STR("."))
+                   : STR("/");
         free(here);
     }
     return path_join(cx->arena, dir, target);
@@ -155,7 +170,8 @@ static Rc configure_one(Ctx *cx, const Json *row, Map *wanted)
 {
     Str type = json_str_at(row, "type"), target = json_str_at(row, "target");
     if (type.len == 0 || target.len == 0) {
-        log_error("catalog.location.invalid", F_CSTR("mend", "each of catalog.locations needs a type and a target"));
+        log_error("catalog.location.invalid",
+                  F_CSTR("mend", "each of catalog.locations needs a type and a target"));
         return RC_OK;
     }
     target = absolute_target(cx, type, target);
@@ -168,7 +184,8 @@ static Rc configure_one(Ctx *cx, const Json *row, Map *wanted)
     } else if (rc == RC_OK) {
         if (!str_eq(source.rules, rules_text)) {
             TRY(tx_exec(cx->tx, &catalog_sources_set_rules,
-                        PARAMS(P_STR(source.id), P_STR_OR_NULL(rules_text), P_I64(time_now_us())), NULL, &cx->error));
+                        PARAMS(P_STR(source.id), P_STR_OR_NULL(rules_text), P_I64(time_now_us())),
+                        NULL, &cx->error));
         }
         rc = source_refresh(cx, source.id);
     }
@@ -203,20 +220,58 @@ Rc sources_configure(Ctx *cx)
 
 /* ---- jobs */
 
+/* Takes the source's turn, or queues another try when somebody else has it. */
+static Rc take_turn(Ctx *cx, Str source_id, bool *ret_taken)
+{
+    int64_t now = time_now_us(), changed;
+    TRY(ctx_begin(cx));
+    TRY(tx_exec(cx->tx, &catalog_sources_claim,
+                PARAMS(P_STR(source_id), P_I64(now + READ_TURN_US), P_I64(now)), &changed,
+                &cx->error));
+    *ret_taken = changed == 1;
+    if (!*ret_taken) {
+        TRY(queue_read(cx, source_id, now + WAIT_FOR_TURN_US));
+    }
+    return ctx_commit(cx);
+}
+
+static Rc give_turn_back(Ctx *cx, Str source_id)
+{
+    TRY(ctx_begin(cx));
+    TRY(tx_exec(cx->tx, &catalog_sources_release, PARAMS(P_STR(source_id)), NULL, &cx->error));
+    return ctx_commit(cx);
+}
+
 static Rc run_read(Ctx *cx, Job *job)
 {
     Source source;
-    IngestReport report;
+    IngestReport report = {0};
+    bool taken;
+    Str id = json_str_at(job->payload, "source_id");
     TRY(ctx_read(cx));
-    Rc rc = source_find(cx, json_str_at(job->payload, "source_id"), &source);
+    Rc rc = source_find(cx, id, &source);
     ctx_end(cx);
     if (rc != RC_OK) {
         return rc == RC_NOT_FOUND ? RC_OK : rc; /* removed meanwhile: nothing to do */
     }
-    TRY(ingest_source(cx, job, &source, &report));
-    job_log(cx, job, "%zu documents, %zu changed; %zu entities created, %zu updated, %zu removed; %zu problems",
-            report.documents, report.changed_documents, report.applied.created, report.applied.updated,
-            report.applied.removed, report.problems);
+    TRY(take_turn(cx, id, &taken));
+    if (!taken) {
+        return RC_OK;
+    }
+    rc = ingest_source(cx, job, &source, &report);
+    ctx_end(cx);
+    Error first = cx->error;
+    Rc released = give_turn_back(cx, id);
+    if (rc != RC_OK) {
+        cx->error = first;
+        return rc;
+    }
+    TRY(released);
+    job_log(
+        cx, job,
+        "%zu documents, %zu changed; %zu entities created, %zu updated, %zu removed; %zu problems",
+        report.documents, report.changed_documents, report.applied.created, report.applied.updated,
+        report.applied.removed, report.problems);
     return RC_OK;
 }
 
@@ -239,7 +294,8 @@ static Rc queue_due(Ctx *cx)
     TRY(ctx_begin(cx));
     for (size_t i = 0; i < due.n; i++) {
         /* The read itself sets the next time; until then it is not queued again. */
-        TRY(tx_exec(cx->tx, &catalog_sources_postpone, PARAMS(P_STR(due.at[i]), P_I64(now + US_PER_MINUTE)), NULL, &cx->error));
+        TRY(tx_exec(cx->tx, &catalog_sources_postpone,
+                    PARAMS(P_STR(due.at[i]), P_I64(now + US_PER_MINUTE)), NULL, &cx->error));
         TRY(source_refresh(cx, due.at[i]));
     }
     return ctx_commit(cx);
@@ -256,11 +312,13 @@ static Rc mark_orphans(Ctx *cx)
     VEC(Orphan) orphans = {.arena = cx->arena};
     TRY(ctx_begin(cx));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(time_now_us() - interval)), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(time_now_us() - interval)),
+                 &rows, &cx->error));
     while (rows_next(rows)) {
         Json *entity;
         Str parts[] = {rows_str(rows, 2), STR("}")};
-        TRY(json_parse(cx->arena, str_join(cx->arena, parts, 2, STR_EMPTY), NULL, &entity, &cx->error));
+        TRY(json_parse(cx->arena, str_join(cx->arena, parts, 2, STR_EMPTY), NULL, &entity,
+                       &cx->error));
         Json *annotations = json_path(entity, "metadata", "annotations", NULL);
         if (annotations) {
             json_set_str(cx->arena, annotations, "backstage.io/orphan", STR("true"));
@@ -272,7 +330,8 @@ static Rc mark_orphans(Ctx *cx)
     TRY(rows_error(rows, &cx->error));
     for (size_t i = 0; i < orphans.n; i++) {
         TRY(tx_exec(cx->tx, &catalog_sources_mark_orphan,
-                    PARAMS(P_I64(orphans.at[i].n), P_STR(orphans.at[i].body), P_I64(time_now_us())), NULL, &cx->error));
+                    PARAMS(P_I64(orphans.at[i].n), P_STR(orphans.at[i].body), P_I64(time_now_us())),
+                    NULL, &cx->error));
     }
     return ctx_commit(cx);
 }
@@ -286,8 +345,12 @@ static Rc run_schedule(Ctx *cx, Job *job)
 }
 
 const JobType source_job_types[2] = {
-    {.name = "catalog.read", .run = run_read, .max_attempts = 3, .timeout_us = US_PER_HOUR, .keep_us = US_PER_HOUR},
-    {.name = "catalog.schedule", .run = run_schedule, .max_attempts = 1, .keep_us = US_PER_MINUTE},
+    {.name = "catalog.read",
+     .run = run_read,
+     .max_attempts = 3,
+     .timeout_us = US_PER_HOUR,
+     .keep_us = US_PER_HOUR},
+    {.name = "catalog.schedule",                      .run = run_schedule, .max_attempts = 1, .keep_us = US_PER_MINUTE},
 };
 
 const JobSchedule source_schedules[1] = {

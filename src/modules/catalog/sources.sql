@@ -16,7 +16,7 @@ ORDER BY created_at, id LIMIT 100000
 -- name: add
 INSERT INTO catalog_sources (id, origin, type, target, entity_ref, rules, state, next_read_at, created_at, updated_at,
     created_by, updated_by)
-VALUES ($1, $2, $3, $4, $5, $6, 'new', $7, $7, $7, $8, $8)
+VALUES ($1, $2, $3, $4, $5, $6, 'new', $9, $7, $7, $8, $8)
 
 -- name: set_rules
 UPDATE catalog_sources SET rules = $2, updated_at = $3, revision = revision + 1 WHERE id = $1
@@ -30,6 +30,13 @@ SELECT id FROM catalog_sources WHERE next_read_at <= $1 AND origin <> 'manual' O
 
 -- name: postpone
 UPDATE catalog_sources SET next_read_at = $2 WHERE id = $1
+
+-- One reader at a time, over all processes; a crashed one's turn runs out.
+-- name: claim
+UPDATE catalog_sources SET reading_until = $2 WHERE id = $1 AND (reading_until IS NULL OR reading_until < $3)
+
+-- name: release
+UPDATE catalog_sources SET reading_until = NULL WHERE id = $1
 
 -- name: remove
 DELETE FROM catalog_sources WHERE id = $1

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fairway's own view of sources: what is wrong with them, reading them now, push events of code hosts. */
-#include "modules/catalog/catalog_priv.h"
-
+ * Fairway's own view of sources: what is wrong with them, reading them now, push events of code
+ * hosts. */
 #include "base/hash.h"
 #include "base/time.h"
 #include "base/vec.h"
+
 #include "catalog_location_sql.h"
 #include "contract_handlers.h"
+#include "modules/catalog/catalog_priv.h"
 #include "platform/contract/contract.h"
 #include "platform/settings/settings.h"
 
 static Json *text_or_null(Arena *arena, Rows *rows, int column)
 {
-    return rows_is_null(rows, column) ? json_null(arena) : json_string(arena, rows_str(rows, column));
+    return rows_is_null(rows, column) ? json_null(arena)
+                                      : json_string(arena, rows_str(rows, column));
 }
 
 static Json *number_or_null(Arena *arena, Rows *rows, int column)
@@ -72,17 +74,21 @@ static bool is_signed(Ctx *cx, const Call *call, Str provider, Str secret)
     if (str_is(provider, "gitlab")) {
         return str_eq_secret(call_header(call, "X-Gitlab-Token"), secret);
     }
-    Str signature = call_header(call, str_is(provider, "bitbucket") ? "X-Hub-Signature" : "X-Hub-Signature-256");
+    Str signature = call_header(call, str_is(provider, "bitbucket") ? "X-Hub-Signature"
+                                                                    : "X-Hub-Signature-256");
     Str expected = hmac_hex(cx->arena, secret, call->raw_body);
-    return str_starts(signature, STR("sha256=")) && str_eq_secret(str_from_index(signature, 7), expected);
+    return str_starts(signature, STR("sha256=")) &&
+           str_eq_secret(str_from_index(signature, 7), expected);
 }
 
 /* The web addresses by which a repository is known, wherever the provider puts them. */
 static size_t repository_urls(const Json *body, Str *out, size_t max)
 {
     const Json *candidates[] = {
-        json_path(body, "repository", "html_url", NULL),          json_path(body, "repository", "clone_url", NULL),
-        json_path(body, "project", "web_url", NULL),              json_path(body, "project", "git_http_url", NULL),
+        json_path(body, "repository", "html_url", NULL),
+        json_path(body, "repository", "clone_url", NULL),
+        json_path(body, "project", "web_url", NULL),
+        json_path(body, "project", "git_http_url", NULL),
         json_path(body, "repository", "links", "html", "href", NULL),
     };
     size_t n = 0;
@@ -102,8 +108,8 @@ static Rc refresh_repository(Ctx *cx, Str url, int64_t *count)
     static const char ends[] = {'/', '#', '.'}; /* a page of it, a git target, its .git */
     for (size_t i = 0; i < sizeof ends; i++) {
         Str prefix = str_fmt(cx->arena, "%.*s%c", STR_ARG(url), ends[i]);
-        TRY(tx_query(cx->tx, &catalog_location_by_repository, PARAMS(P_STR(url), P_I64(prefix.len), P_STR(prefix)), &rows,
-                     &cx->error));
+        TRY(tx_query(cx->tx, &catalog_location_by_repository,
+                     PARAMS(P_STR(url), P_I64(prefix.len), P_STR(prefix)), &rows, &cx->error));
         while (rows_next(rows)) {
             VEC_PUSH(&ids, rows_dup(rows, 0, cx->arena));
         }
@@ -126,7 +132,8 @@ Rc catalog_webhooks_receive(Ctx *cx, Call *call)
         return fail(cx, RC_DENIED, "push events are refused until catalog.webhook_secret is set");
     }
     if (!is_signed(cx, call, provider, secret)) {
-        return fail(cx, RC_DENIED, "the signature of the push event does not fit catalog.webhook_secret");
+        return fail(cx, RC_DENIED,
+                    "the signature of the push event does not fit catalog.webhook_secret");
     }
     int64_t count = 0;
     size_t n = repository_urls(call->body, urls, ARRAY_LEN(urls));
