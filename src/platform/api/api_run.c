@@ -53,14 +53,14 @@ static Str trace_of(Str parent)
     return is_hex(id) ? id : STR_EMPTY;
 }
 
-static Str new_trace(Arena *arena)
+/* The digits of a UUID: those of a UUIDv7 end in 62 random bits, as the standard wants. */
+static Str trace_from(Arena *arena, const Uuid *id)
 {
-    Uuid id = uuid_v4();
     char *out = arena_alloc(arena, TRACE_ID_LEN);
     size_t n = 0;
     for (size_t i = 0; i < UUID_LEN; i++) {
-        if (id.text[i] != '-') {
-            out[n++] = id.text[i];
+        if (id->text[i] != '-') {
+            out[n++] = id->text[i];
         }
     }
     return str_of(out, n);
@@ -68,14 +68,18 @@ static Str new_trace(Arena *arena)
 
 void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, Str *ret_trace)
 {
+    bool is_given = is_request_id(request_id);
+    *ret_trace = traceparent.len ? trace_of(traceparent) : STR_EMPTY;
     *ret_id = request_id;
-    if (!is_request_id(request_id)) {
-        Uuid id = uuid_v7();
+    if (is_given && ret_trace->len > 0) {
+        return;
+    }
+    Uuid id = uuid_v7(); /* one for both: randomness costs a system call */
+    if (!is_given) {
         *ret_id = str_dup(arena, uuid_str(&id));
     }
-    *ret_trace = traceparent.len ? trace_of(traceparent) : STR_EMPTY;
     if (ret_trace->len == 0) {
-        *ret_trace = new_trace(arena);
+        *ret_trace = trace_from(arena, &id);
     }
 }
 

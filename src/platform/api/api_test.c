@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/time.h"
 
-#include "platform/api/api.h"
+#include "platform/api/api_priv.h"
 #include "platform/api/api_test_contract.h"
 #include "platform/metrics/metrics.h"
 #include "platform/module.h"
@@ -389,6 +389,46 @@ static void test_modules_that_are_off(void **state)
     }
 }
 
+static void test_identity(void **state)
+{
+    (void)state;
+    static const char trace[] = "4bf92f3577b34da6a3ce929d0e0e4736";
+    static const struct {
+        const char *parent;
+        bool taken;
+    } parents[] = {
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",                        true },
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00",                        true },
+        {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-the-future-brings", true },
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",                   false},
+        {"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",                   false},
+        {"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",                        false},
+        {"00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",                        false},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",                        false},
+        {"00-00000000000000000000000000000000-00f067aa0ba902b7-01",                        false},
+        {"00-4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7-01",                        false},
+        {"00",                                                                             false},
+        {"",                                                                               false},
+    };
+    Arena *arena = arena_new(0);
+    Str id;
+    Str got;
+    for (size_t i = 0; i < ARRAY_LEN(parents); i++) {
+        api_identify(arena, STR("my-request-1"), str_from(parents[i].parent), &id, &got);
+        assert_true(str_is(id, "my-request-1"));
+        assert_int_equal(got.len, 32);
+        assert_int_equal(str_is(got, trace), parents[i].taken);
+    }
+    static const char *const bad_ids[] = {
+        "", "short", "has a space", "injected\r\nheader",
+        "01234567890123456789012345678901234567890123456789012345678901234"};
+    for (size_t i = 0; i < ARRAY_LEN(bad_ids); i++) {
+        api_identify(arena, str_from(bad_ids[i]), STR_EMPTY, &id, &got);
+        assert_true(uuid_is_valid(id));
+    }
+    arena_free(arena);
+}
+
 static void test_problem_text(void **state)
 {
     (void)state;
@@ -445,6 +485,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_headers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_credentials, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_modules_that_are_off, set_up, tear_down),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_problem_text),
         cmocka_unit_test_setup_teardown(test_no_heap_growth_on_reads, set_up, tear_down),
     };
