@@ -130,21 +130,43 @@ static const RecordSpec *spec_named(Ctx *cx, const char *record)
     return spec_of(type);
 }
 
-Rc record_get(Ctx *cx, const char *record, Str id, Json **ret)
+static Rc read_living(Ctx *cx, const RecordSpec *spec, Str id, Row *ret)
 {
-    const RecordSpec *spec = spec_named(cx, record);
-    Row row;
     Rc rc = RC_NOT_FOUND;
     id = str_lower(cx->arena, id);
     TRY(ctx_read(cx));
     if (uuid_is_valid(id)) {
-        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), &row);
+        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), ret);
     }
-    if (rc == RC_NOT_FOUND || (rc == RC_OK && spec_is_deleted(spec, row.json))) {
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && spec_is_deleted(spec, ret->json))) {
         return fail_not_found(cx, spec, id);
     }
-    TRY(rc);
+    return rc;
+}
+
+Rc record_get(Ctx *cx, const char *record, Str id, Json **ret)
+{
+    Row row;
+    TRY(read_living(cx, spec_named(cx, record), id, &row));
     *ret = row.json;
+    return RC_OK;
+}
+
+Rc record_secret(Ctx *cx, const char *record, Str id, const char *field, Str *ret)
+{
+    const RecordSpec *spec = spec_named(cx, record);
+    const Column *column = spec_column(spec, str_from(field));
+    ASSERT(column && column->field && column->field->secret);
+    size_t i = (size_t)(column - spec->columns);
+    Row row;
+    Json *value;
+    TRY(read_living(cx, spec, id, &row));
+    if (row.sealed[i].len == 0) {
+        *ret = STR_EMPTY;
+        return RC_OK;
+    }
+    TRY(row_unseal(cx, spec, i, json_str_at(row.json, "id"), &row, &value));
+    *ret = column->type == FIELD_STRING ? json_str(value) : json_to_str(cx->arena, value);
     return RC_OK;
 }
 

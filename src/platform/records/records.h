@@ -53,7 +53,10 @@ struct RecordType {
 };
 
 /* What a hook sees and may change. before is NULL on create, after NULL on delete. after is the
- * full new record (all fields, defaults applied); hooks may set members of it. */
+ * full new record in its wire form, without computed members: a member without a value is absent,
+ * or null where its schema takes null. Hooks may set members of it. A secret is SECRET_MASK, except
+ * in the after of prepare and store when this change gives it a new value: then it is that value.
+ */
 typedef struct RecordChange {
     const RecordType *type;
     RecordVerb verb; /* CREATE, REPLACE, PATCH, DELETE, RESTORE */
@@ -90,10 +93,15 @@ MUST_CHECK Rc records_check(Records *records, Db *db, Error *err);
 Rc records_serve(Ctx *cx, Call *call);
 
 /* For modules: the same engine without HTTP. Inside cx's write transaction (writes) or read scope.
- * Results in cx->arena. */
+ * Results in cx->arena, without computed members and with secrets masked; ret may be NULL for
+ * writes. Code may write read-only fields. Fails as the operations do: RC_NOT_FOUND, RC_INVALID
+ * with the field, RC_CONFLICT. */
 MUST_CHECK Rc record_get(Ctx *cx, const char *record, Str id, Json **ret);
 MUST_CHECK Rc record_create(Ctx *cx, const char *record, const Json *values, Json **ret);
 MUST_CHECK Rc record_patch(Ctx *cx, const char *record, Str id, const Json *patch, Json **ret);
 MUST_CHECK Rc record_delete(Ctx *cx, const char *record, Str id);
+/* The value of an x-secret field (text; JSON text of other types), "" when it has none. For use,
+ * not for showing: never log it or answer it. */
+MUST_CHECK Rc record_secret(Ctx *cx, const char *record, Str id, const char *field, Str *ret);
 
 #endif

@@ -266,6 +266,9 @@ static Rc parse_sort(ListQuery *q, Str text)
         }
         sort.keys[sort.n++] = (SortKey){column, descending};
     }
+    if (sort.n == 0) { /* "?sort" without a value */
+        return fail_query(q->cx, "sort", "names no field to sort by");
+    }
     bool descending = sort.keys[sort.n - 1].descending;
     sort.keys[sort.n++] = (SortKey){&q->spec->columns[COLUMN_ID], descending};
     q->sort = sort;
@@ -278,6 +281,9 @@ static Rc parse_fields(ListQuery *q, Str text)
     const Json *properties =
         json_get_c(contract_schema_json(q->spec->contract, q->spec->type.name), "properties");
     q->field_names = ARENA_ARRAY(q->cx->arena, Str, RECORD_COLUMNS_MAX);
+    if (text.len == 0) {
+        return fail_query(q->cx, "fields", "names no field");
+    }
     while (str_split(&rest, ',', &part)) {
         if (!json_get(properties, part) || q->n_fields == RECORD_COLUMNS_MAX) {
             return fail_query(q->cx, "fields", "names no field: \"%.*s\"",

@@ -208,6 +208,25 @@ static void test_secrets_stay_sealed(void **state)
         0);
 }
 
+static void test_secret_for_modules(void **state)
+{
+    Bench *b = need_bench(state);
+    Ctx *cx = ctx_new_system(&b->platform, "test");
+    Answer a =
+        bench_call(b, cx->arena, "POST /api/things", NULL,
+                   "{\"name\":\"a\",\"slug\":\"a\",\"token\":\"hunter2\",\"keys\":{\"k\":1}}");
+    Str id = answer_id(cx->arena, &a), plain;
+    assert_int_equal(record_secret(cx, "Thing", id, "token", &plain), RC_OK);
+    assert_str(plain, STR("hunter2"));
+    assert_int_equal(record_secret(cx, "Thing", id, "keys", &plain), RC_OK);
+    assert_str(plain, STR("{\"k\":1}"));
+    assert_int_equal(record_secret(cx, "Thing", STR(ID_OF_NOTHING), "keys", &plain), RC_NOT_FOUND);
+    a = bench_call(b, cx->arena, "POST /api/things", NULL, "{\"name\":\"b\",\"slug\":\"b\"}");
+    assert_int_equal(record_secret(cx, "Thing", answer_id(cx->arena, &a), "token", &plain), RC_OK);
+    assert_str(plain, STR(""));
+    ctx_free(cx);
+}
+
 static void test_for_modules(void **state)
 {
     Bench *b = need_bench(state);
@@ -397,6 +416,7 @@ int main(void)
         ON_BOTH(test_hostile_cursors),
         ON_BOTH(test_failure_leaves_nothing),
         ON_BOTH(test_secrets_stay_sealed),
+        ON_BOTH(test_secret_for_modules),
         ON_BOTH(test_for_modules),
         ON_BOTH(test_if_match_in_parallel),
         ON_BOTH(test_unique_in_parallel),
