@@ -96,7 +96,8 @@ void contract_free(Contract *contract);
  * False: no operation does. */
 bool contract_bind_record(Contract *contract, Str record_name, const RecordType *type);
 
-/* The document for clients: without the x- vocabulary that is internal. Made on first use; thread-safe. */
+/* The document for clients: without the x- vocabulary that is internal. Made on first use;
+ * thread-safe. */
 typedef struct ContractText {
     Str plain, gzip, etag; /* etag: quoted, of the content */
 } ContractText;
