@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/thread.h"
 
+#include "platform/records/idempotency.h"
 #include "platform/secrets/secrets.h"
 
 #define STANDARD                                                                                   \
@@ -398,6 +399,94 @@ static void test_idempotency_keys(void **state)
                      409); /* the slug */
 }
 
+/* Another process knows nothing of what runs here; it meets the key in the database. */
+typedef struct OtherProcess {
+    Bench *b;
+    Idempotency idem;
+    bool replayed;
+    Rc rc;
+    Str body;
+    Arena *arena;
+    Thread thread;
+} OtherProcess;
+
+static void *claim_again(void *arg)
+{
+    OtherProcess *o = arg;
+    Ctx cx = {.arena = o->arena, .platform = &o->b->platform};
+    Call call = {.op = NULL};
+    o->rc = ctx_begin(&cx);
+    if (o->rc == RC_OK) {
+        o->rc = idempotency_claim(&cx, &call, &o->idem, &o->replayed);
+    }
+    o->body = call.reply.body;
+    ctx_end(&cx);
+    return NULL;
+}
+
+static void test_idempotency_between_processes(void **state)
+{
+    Bench *b = need_bench(state);
+    Ctx *cx = ctx_new_system(&b->platform, "test");
+    Call call = {.op = NULL};
+    bool replayed;
+    Idempotency idem = {
+        .target = STR("POST /api/things"), .key = STR("k"), .fingerprint = STR("f")};
+    OtherProcess other = {.b = b, .idem = idem, .arena = arena_new(0)};
+    assert_int_equal(ctx_begin(cx), RC_OK);
+    assert_int_equal(idempotency_claim(cx, &call, &idem, &replayed), RC_OK);
+    assert_false(replayed);
+    thread_start(&other.thread, "other", claim_again, &other);
+    reply_json(&call, 201, STR("{\"first\":true}"));
+    assert_int_equal(idempotency_keep(cx, &call, &idem), RC_OK);
+    assert_int_equal(ctx_commit(cx), RC_OK);
+    thread_join(&other.thread);
+    assert_int_equal(other.rc, RC_OK);
+    assert_true(other.replayed);
+    assert_str(other.body, STR("{\"first\":true}"));
+    arena_free(other.arena);
+    ctx_free(cx);
+}
+
+/* ---- declarations at fault */
+
+#define DOCUMENT(record, properties)                                                               \
+    "{\"openapi\":\"3.1.0\",\"info\":{\"version\":\"2026-11-20\"},\"paths\":{},\"components\":"    \
+    "{\"schemas\":{\"Bad\":{\"x-record\":{" record                                                 \
+    "},\"type\":\"object\",\"properties\":{" properties "}}}}}"
+
+static void test_declarations_at_fault(void **state)
+{
+    (void)state;
+    /* clang-format off */
+    static const struct {
+        const char *document, *says;
+    } cases[] = {
+        {DOCUMENT("\"table\":\"a; DROP\"", ""), "a table is named with"},
+        {DOCUMENT("\"table\":\"bads\"", "\"a b\":{}"), "a field is named with"},
+        {DOCUMENT("\"table\":\"bads\"", "\"revision\":{\"type\":\"integer\"}"), "not \"revision\""},
+        {DOCUMENT("\"table\":\"bads\",\"default_sort\":\"nothing\"", ""), "default_sort cannot be \"nothing\""},
+        {DOCUMENT("\"table\":\"bads\",\"default_sort\":\"list\"", "\"list\":{\"type\":\"array\"}"), "default_sort"},
+        {DOCUMENT("\"table\":\"bads\",\"search\":[\"n\"]", "\"n\":{\"type\":\"integer\"}"), "search takes text fields"},
+        {DOCUMENT("\"table\":\"bads\",\"search\":[\"s\"]", "\"s\":{\"type\":\"string\",\"x-secret\":true}"), "search"},
+        {DOCUMENT("\"table\":\"bads\"", "\"r\":{\"type\":\"string\",\"x-references\":\"Nothing\"}"), "refers to \"Nothing\""},
+        {DOCUMENT("\"table\":\"bads\"", ""), "has hooks for"}, /* the module's: Gadget is not there */
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Contract *contract;
+        Records *records = NULL;
+        Error err = {0};
+        Str text = str_from(cases[i].document);
+        assert_int_equal(contract_load(text, NULL, 0, records_serve, &contract, &err), RC_OK);
+        assert_int_equal(records_new(contract, test_modules, 1, &records, &err), RC_INVALID);
+        if (!strstr(err.message, cases[i].says)) {
+            fail_msg("%s: %s", cases[i].says, err.message);
+        }
+        contract_free(contract);
+    }
+}
+
 #define ON_BOTH(fn)                                                                                \
     {#fn "/sqlite", fn, bench_sqlite, bench_free, NULL},                                           \
     {                                                                                              \
@@ -422,6 +511,8 @@ int main(void)
         ON_BOTH(test_unique_in_parallel),
         ON_BOTH(test_idempotency_in_parallel),
         ON_BOTH(test_idempotency_keys),
+        ON_BOTH(test_idempotency_between_processes),
+        cmocka_unit_test(test_declarations_at_fault),
     };
     return cmocka_run_group_tests(tests, bench_make_folder, bench_remove_folder);
 }
