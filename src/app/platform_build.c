@@ -26,6 +26,7 @@ static Rc open_database(App *app, bool migrate, Error *err)
     DbOptions options = {
         .replica_url = replica.len ? str_cstr(app->arena, replica) : NULL,
         .readers = (unsigned)settings_int(p->settings, "database.connections"),
+        .cache_bytes = (size_t)settings_bytes(p->settings, "database.cache"),
     };
     TRY(db_open(str_cstr(app->arena, url), &options, &p->db, err));
     if (migrate) {

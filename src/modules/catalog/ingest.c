@@ -10,6 +10,8 @@
 
 #include "platform/settings/settings.h"
 
+#include <malloc.h>
+
 static Rc walk_location(Ingest *ingest, const Json *entity, Str location, unsigned depth);
 
 /* ---- what is waiting: Locations are worked off after the document that holds them */
@@ -332,6 +334,9 @@ Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
         rc = run(walk);
     }
     arena_free(walk->ingest.batch_arena);
+    if (ret->applied.created + ret->applied.updated >= INGEST_BATCH) {
+        IGNORE(malloc_trim(0)); /* a bulk read leaves freed pages behind in every heap */
+    }
     log_info("catalog.source.read", F_STR("target", source->target),
              F_I64("documents", ret->documents), F_I64("changed", ret->changed_documents),
              F_I64("created", ret->applied.created), F_I64("updated", ret->applied.updated),
