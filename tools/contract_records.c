@@ -68,7 +68,7 @@ static const char *const descriptions[] = {
 /* "an organization", "a team" */
 static Str with_article(Tool *t, Str words)
 {
-    bool vowel = words.len > 0 && memchr("aeio", words.ptr[0], 4);
+    bool vowel = words.len > 0 && str_find_char(STR("aeio"), words.ptr[0]) != SIZE_MAX;
     return str_fmt(t->arena, "%s %.*s", vowel ? "an" : "a", STR_ARG(words));
 }
 

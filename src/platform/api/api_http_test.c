@@ -61,8 +61,8 @@ static const char *exchange(Arena *arena, const char *head, const char *body)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    Str text = str_fmt(arena, "%s\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
-                       head, strlen(body), body);
+    Str text = str_fmt(arena, "%s\r\n%sConnection: close\r\nContent-Length: %zu\r\n\r\n%s", head,
+                       strstr(head, "Host:") ? "" : "Host: localhost\r\n", strlen(body), body);
     assert_int_equal(send(fd, text.ptr, text.len, MSG_NOSIGNAL), text.len);
     Buf out = buf_init(arena, MIB);
     char block[4096];
@@ -128,6 +128,13 @@ static const WireCase cases[] = {
      "",                                                                                      "HTTP/1.1 400",
      {"application/json; charset=utf-8\r\n", "Unknown query parameter 'b'",
       "\"url\":\"/entities?limit=x&b=%20\""},
+     NULL                                                                                                                                              },
+    {"GET /api/things HTTP/1.1\r\nHost: 127.0.0.1:80",                     "",                "HTTP/1.1 200", {NULL},                       NULL       },
+    {"GET /api/things HTTP/1.1\r\nHost: [::1]:80",                         "",                "HTTP/1.1 200", {NULL},                       NULL       },
+    {"GET /api/things HTTP/1.1\r\nHost: fairway.localhost:80",             "",                "HTTP/1.1 200", {NULL},                       NULL       },
+    {"GET /api/things HTTP/1.1\r\nHost: rebound.example",
+     "",                                                                                      "HTTP/1.1 403",
+     {"localhost and addresses only"},
      NULL                                                                                                                                              },
     {"GET /page HTTP/1.1",                                                 "",                "HTTP/1.1 200", {"text/html"},                "the page" },
     {"GET /nopage HTTP/1.1",                                               "",                "HTTP/1.1 404", {"application/problem+json"}, NULL       },

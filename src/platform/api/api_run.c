@@ -123,8 +123,38 @@ static Rc check_origin(Ctx *cx, const Call *call)
     return RC_OK;
 }
 
+/* Without credentials the name in the request is all that tells a local caller from a page whose
+ * own name has been pointed at this address (DNS rebinding). Addresses cannot be pointed elsewhere.
+ */
+static bool is_local_name(Str host)
+{
+    size_t colon = str_rfind_char(host, ':');
+    if (str_starts(host, STR("["))) {
+        return true;
+    }
+    host = str_sub(host, 0, MIN(colon, host.len));
+    for (size_t i = 0; i < host.len; i++) {
+        char c = host.ptr[i];
+        if ((c < '0' || c > '9') && c != '.') {
+            return str_eq_nocase(host, STR("localhost")) || str_ends(host, STR(".localhost"));
+        }
+    }
+    return true;
+}
+
+static Rc check_host(const Api *api, Ctx *cx, const Call *call)
+{
+    if (api->options.authenticate || !call->http ||
+        is_local_name(http_header(call->http, "Host"))) {
+        return RC_OK;
+    }
+    return fail(cx, RC_DENIED,
+                "Without sign-in this server answers to localhost and addresses only.");
+}
+
 static Rc prepare(const Api *api, Ctx *cx, Call *call)
 {
+    TRY(check_host(api, cx, call));
     TRY(check_origin(cx, call));
     TRY(authenticate(api, cx, call));
     TRY(check_version(api, cx, call));

@@ -305,7 +305,7 @@ static Str unexpected_token(Arena *arena, const Scan *s)
     size_t position = units(text, s->at);
     size_t from = 0;
     size_t to = total;
-    if (total > 2 * CONTEXT) {
+    if (total > 2 * (size_t)CONTEXT) {
         from = position < CONTEXT ? 0 : position - CONTEXT;
         to = position < CONTEXT || position < total - CONTEXT ? position + CONTEXT : total;
     }
