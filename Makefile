@@ -10,7 +10,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 run: build ## install what is missing, build, start on http://127.0.0.1:3001
-	build/release/fairway serve --auth open
+	build/release/fairway serve --auth open --config example/fairway.yaml
 
 build: ## build/release/fairway
 	@tools/install.sh build page

@@ -12,6 +12,8 @@
 #undef strncat
 #undef strcpy
 #undef strcat
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
 
 #endif
