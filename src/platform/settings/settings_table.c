@@ -200,6 +200,12 @@ const SettingDef settings_table[] = {
      .backstage = "integrations",
      .secret = true,
      .help = "Code hosts and their credentials, as in Backstage."},
+    {.name = "webhooks.allow",
+     .type = SETTING_STRING,
+     .otherwise = "",
+     .reload = RELOAD_LIVE,
+     .help = "Hosts at internal addresses that webhooks may be sent to, separated by commas (a list in a file): "
+             "`host` or `host:port`; `*` stands for any text."},
 };
 /* clang-format on */
 const size_t settings_table_n = ARRAY_LEN(settings_table);
