@@ -7,7 +7,7 @@
 #include "platform/ctx.h"
 #include "platform/module.h"
 
-/* Exit codes, documented in docs/reference/cli.md. */
+/* Exit codes, documented in docs/reference/cli.md (cli_markdown.c). */
 enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,      /* the operation was refused or failed */
@@ -17,20 +17,36 @@ enum {
     EXIT_DENIED = 5 /* credentials are missing or not enough */
 };
 
-/* A command that is not derived from the contract. */
+/* A command that is not derived from the contract (commands.c). */
 typedef struct Command {
     const char *name;                  /* "serve", "catalog validate" */
-    const char *usage;                 /* "fairway serve [--data DIR] …" */
+    const char *usage;                 /* "fairway serve [OPTIONS]" */
     const char *summary;               /* one line */
-    const char *help;                  /* options and examples; may be NULL */
+    const char *help;                  /* options and examples, lines ended by \n; may be NULL */
     int (*run)(int argc, char **argv); /* argv[0] is the first argument after the name */
+    bool takes_settings;               /* the flags of settings_table, --config */
+    bool hidden;
 } Command;
 
 extern const Command app_commands[];
 extern const size_t app_n_commands;
+/* How many of the words at the front of argv name a command; 0: none does. */
+int app_find_command(int argc, char **argv, size_t *ret);
 
 int serve_command(int argc, char **argv);
 int migrate_command(int argc, char **argv);
+int backup_command(int argc, char **argv);
+int restore_command(int argc, char **argv);
+int doctor_command(int argc, char **argv);
+int catalog_validate_command(int argc, char **argv);
+int catalog_import_command(int argc, char **argv);
+int import_backstage_command(int argc, char **argv);
+int completion_command(int argc, char **argv);
+int complete_command(int argc, char **argv); /* what the shells' completion asks */
+int version_command(int argc, char **argv);
+int help_command(int argc, char **argv);
+/* cli.c: every command that is derived from the contract; argv[0] is the first argument. */
+int cli_main(int argc, char **argv);
 
 /* modules.c: every module of the product. */
 extern const Module *const app_modules[];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What commands that open the platform share: their settings and how they say that something failed. */
-#include "app/app.h"
-
+ * What commands that open the platform share: their settings and how they say that something
+ * failed. */
 #include "base/log.h"
+
+#include "app/app.h"
 #include "platform/settings/settings.h"
 
 #include <stdio.h>
@@ -21,7 +22,8 @@ void app_print_error(const char *doing, const Error *err)
 }
 
 /* Takes "--config FILE" and "--config=FILE" out of the arguments. False when a FILE is missing. */
-static bool take_config_files(int argc, char **argv, SettingsSource *source, const char **files, char **rest)
+static bool
+take_config_files(int argc, char **argv, SettingsSource *source, const char **files, char **rest)
 {
     source->files = files;
     source->argv = rest;
@@ -55,7 +57,8 @@ static void configure_log(Settings *settings)
     if (!log_level_parse(settings_str(settings, "log.level"), &level)) {
         level = LOG_INFO; /* the settings table admits only known names */
     }
-    log_configure(level, str_is(settings_str(settings, "log.format"), "text") ? LOG_TEXT : LOG_JSON);
+    log_configure(level,
+                  str_is(settings_str(settings, "log.format"), "text") ? LOG_TEXT : LOG_JSON);
 }
 
 Settings *app_load_settings(int argc, char **argv)

@@ -76,5 +76,8 @@ const Str *settings_warnings(Settings *s, size_t *ret_n);
 void settings_write_reference(Buf *out);
 /* Folder of the last file that set the name, for relative paths; "" when not from a file. */
 Str settings_dir(Settings *s, const char *name);
+/* The known name closest to a mistyped one, or NULL. Also the command line's "did you mean".
+ * Entries of known may be NULL. */
+const char *settings_suggest(Str name, const char *const *known, size_t n);
 
 #endif

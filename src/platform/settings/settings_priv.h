@@ -53,8 +53,6 @@ bool settings_value_equal(const SettingDef *def, const SettingValue *a, const Se
 /* Names the keys of files that no setting reads: one warning for Backstage's, one for unknown ones.
  */
 void settings_check_keys(Arena *arena, const SettingsFile *files, size_t n, SettingsStrs *warnings);
-/* The known name closest to a mistyped one, or NULL. */
-const char *settings_suggest(Str name, const char *const *known, size_t n);
 
 /* FAIRWAY_SERVER_PORT of server.port. */
 Str settings_env_name(Arena *arena, const SettingDef *def);
