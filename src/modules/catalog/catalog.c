@@ -38,7 +38,7 @@ Str catalog_kinds_mark(Platform *platform)
 {
     (void)platform;
     mutex_lock(&kinds_lock);
-    Str mark = str_from(kinds_now->mark);
+    Str mark = kinds_now ? str_from(kinds_now->mark) : STR_EMPTY;
     mutex_unlock(&kinds_lock);
     return mark;
 }
@@ -78,11 +78,14 @@ Rc catalog_kinds_reload(Ctx *cx)
     Kinds *kinds;
     TRY(ctx_read(cx));
     TRY(read_definitions(cx, &definitions, &n, &text));
+    Str mark = sha256_hex(cx->arena, text);
+    if (str_eq(catalog_kinds_mark(cx->platform), mark)) {
+        return RC_OK;
+    }
     TRY(kinds_new(definitions, n, &kinds, &cx->error));
     KindsList *entry = calloc(1, sizeof *entry);
     ASSERT(entry != NULL);
     entry->kinds = kinds;
-    Str mark = sha256_hex(cx->arena, text);
     memcpy(entry->mark, mark.ptr, mark.len);
     mutex_lock(&kinds_lock);
     entry->next = kinds_now;
@@ -165,6 +168,7 @@ Rc catalog_write(Ctx *cx, const Json *entity, int64_t if_revision, Uuid *ret_id)
     Str location = str_fmt(cx->arena, "api:%.*s", STR_ARG(ref));
     Json *copy = json_clone(cx->arena, entity);
     ingest_annotate(reader_new(cx, cx->arena), copy, location, location, cx->arena);
+    kind_calculate(kinds_find(kinds, json_str_at(copy, "kind")), copy, cx->arena);
     ApplyEntity upsert = {.source_id = source.id, .location = location, .parent_ref = STR("")};
     TRY(entity_prepare(kinds, copy, location, cx->arena, cx->arena, &upsert.prepared, &cx->error));
     ApplyBatch batch = {.upserts = &upsert, .n_upserts = 1};
@@ -215,6 +219,8 @@ static void stop(Platform *platform)
 const Module catalog_module = {
     .name = "catalog",
     .title = "Service catalog",
+    .hooks = catalog_kind_hooks,
+    .n_hooks = ARRAY_LEN(catalog_kind_hooks),
     .job_types = source_job_types,
     .n_job_types = ARRAY_LEN(source_job_types),
     .schedules = source_schedules,

@@ -31,6 +31,8 @@ MUST_CHECK Rc source_find_by_target(Ctx *cx, Str origin, Str type, Str target, S
 MUST_CHECK Rc source_add(Ctx *cx, Str origin, Str type, Str target, Str rules, Source *ret);
 /* Queues a read of it now, in cx's write transaction. */
 MUST_CHECK Rc source_refresh(Ctx *cx, Str source_id);
+/* Queues a read of every source, in cx's write transaction. */
+MUST_CHECK Rc sources_refresh_all(Ctx *cx);
 /* Removes a source and everything that only it brought, in cx's write transaction. */
 MUST_CHECK Rc source_remove(Ctx *cx, const Source *source);
 /* Makes the sources of the configuration what `catalog.locations` says. Own transaction. */
@@ -42,6 +44,8 @@ Str source_entity_name(Arena *arena, Str type, Str target);
 
 extern const JobType source_job_types[2];
 extern const JobSchedule source_schedules[1];
+
+extern const RecordHooks catalog_kind_hooks[1];
 
 /* ---- reading (reader.c): locations are "url:…", "file:/…", "git:URL#ref:path" */
 

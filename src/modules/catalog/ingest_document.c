@@ -179,6 +179,7 @@ static void take_entity(Ingest *ingest,
                        problem.line, problem.column);
         return;
     }
+    kind_calculate(kinds_find(ingest->kinds, json_str_at(entity, "kind")), entity, scratch);
     add_entity(ingest, document, entity, scratch, depth, found);
 }
 

@@ -48,4 +48,8 @@ const Kind *kinds_list(const Kinds *kinds, size_t *ret_n);
 bool kinds_relation(
     const Kinds *kinds, Str type, Str *ret_forward, Str *ret_reverse, bool *ret_is_forward);
 
+/* Sets spec.calculated to the kind's calculated properties ({"from": path}, {"count": path},
+ * {"template": text}); nothing when it has none. Values live in the arena. */
+void kind_calculate(const Kind *kind, Json *entity, Arena *arena);
+
 #endif

@@ -112,6 +112,18 @@ Rc source_add(Ctx *cx, Str origin, Str type, Str target, Str rules, Source *ret)
     return str_is(origin, "manual") ? RC_OK : source_refresh(cx, ret->id);
 }
 
+Rc sources_refresh_all(Ctx *cx)
+{
+    Sources all;
+    TRY(query_sources(cx, &catalog_sources_all, NO_PARAMS, &all));
+    for (size_t i = 0; i < all.n; i++) {
+        if (!str_is(all.at[i].origin, "manual")) {
+            TRY(source_refresh(cx, all.at[i].id));
+        }
+    }
+    return RC_OK;
+}
+
 /* Deletes what the source brought, batch by batch so that no statement grows without bound. */
 static Rc remove_entities(Ctx *cx, Str source_id)
 {
@@ -258,7 +270,11 @@ static Rc run_read(Ctx *cx, Job *job)
     if (!taken) {
         return RC_OK;
     }
-    rc = ingest_source(cx, job, &source, &report);
+    rc = catalog_kinds_reload(cx);
+    ctx_end(cx);
+    if (rc == RC_OK) {
+        rc = ingest_source(cx, job, &source, &report);
+    }
     ctx_end(cx);
     Error first = cx->error;
     Rc released = give_turn_back(cx, id);
