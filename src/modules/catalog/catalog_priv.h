@@ -8,6 +8,7 @@
 #include "platform/ctx.h"
 #include "platform/jobs/jobs.h"
 #include "platform/module.h"
+#include "platform/records/records.h"
 
 /* The present kinds; valid until the process ends. */
 const Kinds *catalog_kinds(Platform *platform);
