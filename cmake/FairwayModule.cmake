@@ -37,6 +37,9 @@ function(fairway_sql target prefix file)
     COMMAND fairway-sqlgen queries ${prefix} ${file} ${gen}.h ${gen}.c
     DEPENDS ${file} fairway-sqlgen VERBATIM)
   target_sources(${target} PRIVATE ${gen}.h ${gen}.c)
+  if(target MATCHES "^fw_")
+    set_property(GLOBAL APPEND PROPERTY FAIRWAY_SQL ${prefix}) # src/app/app_test.c prepares them all
+  endif()
 endfunction()
 
 function(fairway_migrations target dir)

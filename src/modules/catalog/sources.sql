@@ -62,6 +62,14 @@ WITH RECURSIVE up(ref, depth) AS (
     WHERE p.parent_ref <> '' AND up.depth < 32
 )
 SELECT DISTINCT p.source_id FROM entity_parents p JOIN up ON p.child_ref = up.ref LIMIT 1000
+-- for: pg
+WITH RECURSIVE up(ref, depth) AS (
+    SELECT CAST($1 AS TEXT) COLLATE "C", 0
+    UNION
+    SELECT p.parent_ref, up.depth + 1 FROM entity_parents p JOIN up ON p.child_ref = up.ref
+    WHERE p.parent_ref <> '' AND up.depth < 32
+)
+SELECT DISTINCT p.source_id FROM entity_parents p JOIN up ON p.child_ref = up.ref LIMIT 1000
 
 -- name: source_of_entity
 SELECT source_id, is_orphan FROM entities WHERE ref = $1
