@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { REMOVE_BATCH = 10000 };
-#define READ_TURN_US (15 * US_PER_MINUTE) /* how long a reader that crashed blocks its source */
+#define READ_TURN_US (15 * US_PER_MINUTE) /* the longest turn, whatever becomes of its job */
 #define WAIT_FOR_TURN_US (200 * US_PER_MS)
 
 typedef VEC(Source) Sources;
@@ -71,6 +71,12 @@ Rc source_find_by_target(Ctx *cx, Str origin, Str type, Str target, Source *ret)
     return RC_OK;
 }
 
+/* The key of the jobs that read a source. */
+static Str read_key(Ctx *cx, Str source_id)
+{
+    return str_fmt(cx->arena, "catalog.read %.*s", STR_ARG(source_id));
+}
+
 static Rc queue_read(Ctx *cx, Str source_id, int64_t run_at_us)
 {
     Json *payload = json_object(cx->arena);
@@ -78,7 +84,7 @@ static Rc queue_read(Ctx *cx, Str source_id, int64_t run_at_us)
     JobSpec spec = {
         .type = "catalog.read",
         .payload = payload,
-        .key = str_fmt(cx->arena, "catalog.read %.*s", STR_ARG(source_id)),
+        .key = read_key(cx, source_id),
         .run_at_us = run_at_us,
         .priority = 10,
     };
@@ -233,13 +239,14 @@ Rc sources_configure(Ctx *cx)
 /* ---- jobs */
 
 /* Takes the source's turn, or queues another try when somebody else has it. */
-static Rc take_turn(Ctx *cx, Str source_id, bool *ret_taken)
+static Rc take_turn(Ctx *cx, Str source_id, Str job_id, bool *ret_taken)
 {
     int64_t now = time_now_us(), changed;
     TRY(ctx_begin(cx));
     TRY(tx_exec(cx->tx, &catalog_sources_claim,
-                PARAMS(P_STR(source_id), P_I64(now + READ_TURN_US), P_I64(now)), &changed,
-                &cx->error));
+                PARAMS(P_STR(source_id), P_I64(now + READ_TURN_US), P_I64(now),
+                       P_STR(read_key(cx, source_id)), P_STR(job_id)),
+                &changed, &cx->error));
     *ret_taken = changed == 1;
     if (!*ret_taken) {
         TRY(queue_read(cx, source_id, now + WAIT_FOR_TURN_US));
@@ -266,7 +273,7 @@ static Rc run_read(Ctx *cx, Job *job)
     if (rc != RC_OK) {
         return rc == RC_NOT_FOUND ? RC_OK : rc; /* removed meanwhile: nothing to do */
     }
-    TRY(take_turn(cx, id, &taken));
+    TRY(take_turn(cx, id, job->id, &taken));
     if (!taken) {
         return RC_OK;
     }

@@ -31,9 +31,12 @@ SELECT id FROM catalog_sources WHERE next_read_at <= $1 AND origin <> 'manual' O
 -- name: postpone
 UPDATE catalog_sources SET next_read_at = $2 WHERE id = $1
 
--- One reader at a time, over all processes; a crashed one's turn runs out.
+-- One reader at a time, over all processes. The turn of one that crashed ends with the lease of its job: then no other
+-- job ($5 is the asking one) of this source runs.
 -- name: claim
-UPDATE catalog_sources SET reading_until = $2 WHERE id = $1 AND (reading_until IS NULL OR reading_until < $3)
+UPDATE catalog_sources SET reading_until = $2
+WHERE id = $1 AND (reading_until IS NULL OR reading_until < $3 OR NOT EXISTS (
+    SELECT 1 FROM jobs WHERE state = 'running' AND key = $4 AND id <> $5 AND lease_until >= $3))
 
 -- name: release
 UPDATE catalog_sources SET reading_until = NULL WHERE id = $1
