@@ -67,6 +67,15 @@ typedef struct App {
 MUST_CHECK Rc app_build(Settings *settings, bool migrate, App **ret, Error *err);
 void app_free(App *app);
 
+/* database.c: absolute folder of the data; URL of the database; the database, its folder made when
+ * it is missing, not migrated. */
+const char *app_data_dir(Settings *settings, Arena *arena);
+const char *app_database_url(Settings *settings, Arena *arena);
+MUST_CHECK Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Error *err);
+
+/* cli_settings.c */
+/* Takes a switch off the arguments; was it there? */
+bool app_take_switch(int *argc, char **argv, const char *name);
 /* Splits --config FILE… off the arguments and loads the settings; prints the error and gives NULL
  * when they are wrong. */
 Settings *app_load_settings(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include "platform/settings/settings.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 enum { CONFIG_FILES_MAX = 16 };
 
@@ -19,6 +20,19 @@ void app_print_error(const char *doing, const Error *err)
     if (err->detail[0]) {
         fprintf(stderr, "  (%s)\n", err->detail);
     }
+}
+
+bool app_take_switch(int *argc, char **argv, const char *name)
+{
+    int n = 0;
+    for (int i = 0; i < *argc; i++) {
+        if (strcmp(argv[i], name) != 0) {
+            argv[n++] = argv[i];
+        }
+    }
+    bool found = n < *argc;
+    *argc = n;
+    return found;
 }
 
 /* Takes "--config FILE" and "--config=FILE" out of the arguments. False when a FILE is missing. */
@@ -57,8 +71,9 @@ static void configure_log(Settings *settings)
     if (!log_level_parse(settings_str(settings, "log.level"), &level)) {
         level = LOG_INFO; /* the settings table admits only known names */
     }
-    log_configure(level,
-                  str_is(settings_str(settings, "log.format"), "text") ? LOG_TEXT : LOG_JSON);
+    Str format = settings_str(settings, "log.format");
+    bool is_text = str_is(format, "text") || (str_is(format, "auto") && isatty(STDERR_FILENO));
+    log_configure(level, is_text ? LOG_TEXT : LOG_JSON);
 }
 
 Settings *app_load_settings(int argc, char **argv)

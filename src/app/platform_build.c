@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Builds the Platform: database, secrets, contract, records, events, jobs. What serve, migrate,
  * backup and doctor share. */
-#include "base/file.h"
 #include "base/time.h"
 
 #include "app/app.h"
@@ -18,17 +17,7 @@
 static Rc open_database(App *app, bool migrate, Error *err)
 {
     Platform *p = &app->platform;
-    Str url = settings_str(p->settings, "database.url");
-    Str replica = settings_str(p->settings, "database.replica_url");
-    if (url.len == 0) {
-        url = str_fmt(app->arena, "sqlite:%s/fairway.db", p->data_dir);
-    }
-    DbOptions options = {
-        .replica_url = replica.len ? str_cstr(app->arena, replica) : NULL,
-        .readers = (unsigned)settings_int(p->settings, "database.connections"),
-        .cache_bytes = (size_t)settings_bytes(p->settings, "database.cache"),
-    };
-    TRY(db_open(str_cstr(app->arena, url), &options, &p->db, err));
+    TRY(app_open_database(p->settings, app->arena, &p->db, err));
     if (migrate) {
         size_t applied;
         return db_migrate(p->db, fairway_migrations, fairway_n_migrations, &applied, err);
@@ -47,11 +36,10 @@ static Rc open_database(App *app, bool migrate, Error *err)
 static Rc build(App *app, bool migrate, Error *err)
 {
     Platform *p = &app->platform;
-    p->data_dir = str_cstr(app->arena, settings_str(p->settings, "data.dir"));
+    p->data_dir = app_data_dir(p->settings, app->arena);
     p->started_us = time_now_us();
     Uuid instance = uuid_v7();
     p->instance = str_cstr(app->arena, uuid_str(&instance));
-    TRY(file_make_dirs(p->data_dir, 0700, err));
     size_t n_modules;
     app->modules = ARENA_ARRAY(app->arena, const Module *, app_n_modules);
     TRY(app_enabled_modules(settings_str(p->settings, "services"), app->modules, &n_modules, err));
