@@ -9,6 +9,7 @@
 #include "platform/events/events.h"
 #include "platform/jobs/jobs.h"
 #include "platform/settings/settings.h"
+#include "platform/telemetry/telemetry.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -149,8 +150,11 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     Api *api = NULL;
     size_t started = 0;
     TRY(authentication(p->settings, &options, err));
-    TRY(api_new(p, &options, &api, err));
-    Rc rc = listen_on(app, api, err);
+    TRY(telemetry_start(p, err));
+    Rc rc = api_new(p, &options, &api, err);
+    if (rc == RC_OK) {
+        rc = listen_on(app, api, err);
+    }
     if (rc == RC_OK) {
         rc = start_modules(p, &started, err);
     }
@@ -174,6 +178,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     events_stop(p->events);
     stop_modules(p, started);
     http_server_free(p->server);
+    telemetry_stop(p);
     api_free(api);
     return rc;
 }

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/str.h"
+
 #include "store/store.h"
 
 typedef struct Settings Settings;
@@ -20,6 +21,7 @@ typedef struct Events Events;
 typedef struct Jobs Jobs;
 typedef struct Metrics Metrics;
 typedef struct Secrets Secrets;
+typedef struct Telemetry Telemetry;
 typedef struct HttpClient HttpClient;
 typedef struct HttpServer HttpServer;
 typedef struct Module Module;
@@ -33,14 +35,15 @@ typedef struct Platform {
     Jobs *jobs;
     Metrics *metrics;
     Secrets *secrets;
+    Telemetry *telemetry; /* NULL when traces are off */
     HttpClient *http;
-    HttpServer *server;            /* NULL in commands that do not serve */
-    const Module *const *modules;  /* enabled ones */
+    HttpServer *server;           /* NULL in commands that do not serve */
+    const Module *const *modules; /* enabled ones */
     size_t n_modules;
-    const char *data_dir;          /* absolute, no trailing slash */
-    Str base_url;                  /* "http://127.0.0.1:3001": how this server is reached */
-    int64_t started_us;            /* wall clock */
-    const char *instance;          /* UUID of this process, for leases */
+    const char *data_dir; /* absolute, no trailing slash */
+    Str base_url;         /* "http://127.0.0.1:3001": how this server is reached */
+    int64_t started_us;   /* wall clock */
+    const char *instance; /* UUID of this process, for leases */
 } Platform;
 
 typedef enum ActorKind { ACTOR_ANONYMOUS, ACTOR_USER, ACTOR_SERVICE, ACTOR_SYSTEM } ActorKind;
@@ -53,7 +56,7 @@ typedef struct Actor {
 typedef struct Ctx {
     Arena *arena;
     Platform *platform;
-    Tx *tx;              /* the open read scope or write transaction; NULL when none */
+    Tx *tx; /* the open read scope or write transaction; NULL when none */
     Actor actor;
     int64_t deadline_us; /* monotonic clock; INT64_MAX when none */
     Str request_id;      /* UUID; also set for jobs and events */

@@ -4,6 +4,7 @@
 #include "base/time.h"
 
 #include "platform/api/api_priv.h"
+#include "platform/telemetry/telemetry.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -54,6 +55,44 @@ static LogLevel level_of(const ApiRequest *state, int status)
     return probe ? LOG_DEBUG : LOG_INFO;
 }
 
+/* What a client did wrong is no error of the server's span (OpenTelemetry's conventions). */
+static const char *error_of(int status, bool aborted)
+{
+    enum { FIRST_SERVER_ERROR = 500 };
+    Rc rc = RC_INTERNAL;
+    for (Rc known = RC_OK; known < RC_COUNT; known++) {
+        rc = rc_status(known) == status ? known : rc;
+    }
+    if (aborted) {
+        return "aborted";
+    }
+    return status < FIRST_SERVER_ERROR ? NULL : rc_slug(rc);
+}
+
+static void trace_request(Telemetry *telemetry,
+                          const ApiRequest *state,
+                          const HttpRequest *r,
+                          int status,
+                          int64_t duration_us,
+                          bool aborted)
+{
+    const SpanAttr attrs[] = {
+        {.key = "http.request.method",       .text = str_from(http_method_name(http_method(r)))},
+        {.key = "http.route",                .text = state->op->path                           },
+        {.key = "url.path",                  .text = http_path(r)                              },
+        {.key = "http.response.status_code", .number = status                                  },
+        {.key = "fairway.request_id",        .text = state->request_id                         },
+    };
+    telemetry_span(telemetry, &(Span){.kind = SPAN_SERVER,
+                                      .name = state->op->id,
+                                      .trace_id = state->trace_id,
+                                      .traceparent = http_header(r, "traceparent"),
+                                      .duration_us = duration_us,
+                                      .error = error_of(status, aborted),
+                                      .attrs = attrs,
+                                      .n_attrs = ARRAY_LEN(attrs)});
+}
+
 void api_observe(Api *api,
                  const ApiRequest *state,
                  const HttpRequest *r,
@@ -69,6 +108,9 @@ void api_observe(Api *api,
 
     metric_add(counter_of(api, op, operation_id(state), status_class), 1);
     metric_observe_us(duration_of(api, op, operation_id(state)), duration_us);
+    if (api->platform->telemetry && state && state->op) {
+        trace_request(api->platform->telemetry, state, r, status, duration_us, aborted);
+    }
     if (!log_enabled(level)) {
         return;
     }

@@ -8,6 +8,7 @@
 #include "jobs_q_sql.h"
 #include "platform/events/events.h"
 #include "platform/jobs/jobs_priv.h"
+#include "platform/telemetry/telemetry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -216,6 +217,22 @@ static Rc run_handler(Ctx *cx, Run *run)
     return run->type->run(cx, &job);
 }
 
+/* Each run is a trace of its own: what queued the job has long ended. */
+static void trace_run(Telemetry *telemetry, const Run *run, const Error *result, int64_t duration)
+{
+    const SpanAttr attrs[] = {
+        {.key = "job.id",      .text = uuid_str(&run->id)       },
+        {.key = "job.type",    .text = str_from(run->type->name)},
+        {.key = "job.attempt", .number = run->attempt           }
+    };
+    telemetry_span(telemetry, &(Span){.kind = SPAN_INTERNAL,
+                                      .name = str_from(run->type->name),
+                                      .duration_us = duration,
+                                      .error = result->code ? rc_slug(result->code) : NULL,
+                                      .attrs = attrs,
+                                      .n_attrs = ARRAY_LEN(attrs)});
+}
+
 static void run_job(Ctx *cx, Jobs *jobs, Run *run)
 {
     int64_t started = time_monotonic_us();
@@ -230,7 +247,11 @@ static void run_job(Ctx *cx, Jobs *jobs, Run *run)
             error_set(&result, rc, "%s", rc_title(rc));
         }
     }
-    metric_observe_us(jobs->duration, time_monotonic_us() - started);
+    int64_t duration = time_monotonic_us() - started;
+    metric_observe_us(jobs->duration, duration);
+    if (cx->platform->telemetry) {
+        trace_run(cx->platform->telemetry, run, &result, duration);
+    }
     cx->deadline_us = INT64_MAX;
     settle(cx, jobs, run, &result);
 }
