@@ -181,8 +181,8 @@ INSERT INTO catalog_state (id, version, next_n) VALUES (1, 1, 1);
 DO $$
 BEGIN
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
-    EXECUTE 'CREATE INDEX entities_text ON entities USING gin
-        (lower(name || '' '' || coalesce(title, ) ||   || coalesce(description, )) gin_trgm_ops)';
+    CREATE INDEX entities_text ON entities USING gin
+        ((fw_lower(name || ' ' || coalesce(title, '') || ' ' || coalesce(description, ''))) gin_trgm_ops);
 EXCEPTION WHEN OTHERS THEN
     RAISE NOTICE 'pg_trgm is not available: %', SQLERRM;
 END

@@ -10,6 +10,7 @@
 #include "base/time.h"
 
 #include "catalog_apply_sql.h"
+#include "modules/catalog/query.h"
 #include "platform/events/events.h"
 
 #include <stdlib.h>
@@ -753,6 +754,7 @@ static Rc run(Apply *a)
         return write_parents(a);
     }
     TRY(number_items(a));
+    tx_on_commit(a->cx->tx, query_changed, NULL);
     TRY(keep_history(a));
     TRY(load_old_fields(a));
     TRY(write_relations(a));

@@ -4,6 +4,8 @@
  * Clients of Backstage see the message of V8's JSON.parse. This is a scanner that stops where V8
  * stops and says what it says (Node.js 22; the test compares with a real one where there is one).
  * Positions count UTF-16 code units. */
+#include "platform/api/v8_json.h"
+
 #include "platform/api/api_priv.h"
 
 enum { MAX_DEPTH = 512, CONTEXT = 10, MASK_MAX = 1024 * 1024 };
@@ -314,7 +316,7 @@ static Str unexpected_token(Arena *arena, const Scan *s)
                    from > 0 ? "..." : "", STR_ARG(shown), to < total ? "..." : "");
 }
 
-static Str parse_error(Arena *arena, Str text)
+Str v8_json_parse_error(Arena *arena, Str text)
 {
     Scan s = {.text = text};
     if (scan_value(&s, 0) && skip_space(&s) >= 0) {
@@ -344,7 +346,7 @@ static Str strict_error(Arena *arena, Str text, size_t first)
     for (size_t i = 0; i < n; i++) {
         buf_char(&masked, '#');
     }
-    Str message = buf_ok(&masked) ? parse_error(arena, buf_str(&masked)) : STR_EMPTY;
+    Str message = buf_ok(&masked) ? v8_json_parse_error(arena, buf_str(&masked)) : STR_EMPTY;
     Buf out = buf_init(arena, 4 * KIB);
     for (size_t i = 0; i < message.len;) {
         size_t run = 0;
@@ -371,5 +373,6 @@ Str v8_json_error(Arena *arena, Str text)
     if (c < 0) {
         return STR("Unexpected end of JSON input");
     }
-    return c == '{' || c == '[' ? parse_error(arena, text) : strict_error(arena, text, s.at);
+    return c == '{' || c == '[' ? v8_json_parse_error(arena, text)
+                                : strict_error(arena, text, s.at);
 }

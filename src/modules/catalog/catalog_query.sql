@@ -1,0 +1,59 @@
+-- Reading entities, their past and their relations. What depends on filters is written by predicate_sql.c and query_scan.c.
+
+-- name: version
+SELECT version FROM catalog_state WHERE id = 1
+
+-- name: by_ref
+SELECT body, errors, tail FROM entities WHERE ref = $1
+
+-- name: by_uid
+SELECT body, errors, tail FROM entities WHERE id = $1
+
+-- name: parents
+SELECT p.parent_ref, e.body, e.errors, e.tail FROM entity_parents p JOIN entities e ON e.ref = p.parent_ref
+WHERE p.child_ref = $1 ORDER BY p.parent_ref LIMIT 1000
+
+-- name: revision_by_ref
+SELECT id, revision FROM entities WHERE ref = $1
+
+-- name: graph_out
+SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+WHERE source_ref IN (SELECT value FROM json_each($1)) AND type IN (SELECT value FROM json_each($2))
+ORDER BY source_ref, type, target_ref LIMIT $3
+-- for: pg
+SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+WHERE source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+    AND type IN (SELECT jsonb_array_elements_text($2::jsonb))
+ORDER BY source_ref, type, target_ref LIMIT $3
+
+-- name: graph_in
+SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+WHERE target_ref IN (SELECT value FROM json_each($1)) AND type IN (SELECT value FROM json_each($2))
+ORDER BY source_ref, type, target_ref LIMIT $3
+-- for: pg
+SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
+WHERE target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+    AND type IN (SELECT jsonb_array_elements_text($2::jsonb))
+ORDER BY source_ref, type, target_ref LIMIT $3
+
+-- name: history
+SELECT entity_id, revision, valid_from, valid_to, changed_by, is_deletion FROM entity_history
+WHERE ref = $1 AND (valid_to < $2 OR (valid_to = $2 AND revision < $3)) ORDER BY valid_to DESC, revision DESC LIMIT $4
+
+-- name: current
+SELECT id, revision, updated_at, updated_by FROM entities WHERE ref = $1
+
+-- name: revision_of
+SELECT entity_id, revision, valid_from, valid_to, changed_by, is_deletion, body FROM entity_history
+WHERE ref = $1 AND revision = $2 AND ($3 = '' OR entity_id = $3) ORDER BY valid_to DESC LIMIT 1
+
+-- name: current_body
+SELECT id, revision, updated_at, updated_by, body FROM entities
+WHERE ref = $1 AND ($2 = 0 OR revision = $2) AND ($3 = '' OR id = $3)
+
+-- name: state_at
+SELECT entity_id, revision, valid_from, valid_to, changed_by, is_deletion, body FROM entity_history
+WHERE ref = $1 AND valid_from <= $2 AND valid_to > $2 ORDER BY valid_to LIMIT 1
+
+-- name: made_by
+SELECT changed_by FROM entity_history WHERE entity_id = $1 AND revision = $2

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * catalog/query.h - reading entities: pages, cursors, totals, projections, caches. What
+ * entities_api.c, facets.c and history.c share. */
+#ifndef CATALOG_QUERY_H
+#define CATALOG_QUERY_H
+
+#include "modules/catalog/predicate.h"
+#include "platform/contract/contract.h"
+#include "platform/ctx.h"
+
+enum {
+    QUERY_LIMIT_DEFAULT = 200,
+    QUERY_LIMIT_MAX = 10000,    /* more are given page by page */
+    QUERY_FIELDS_MAX = 200,     /* fields= */
+    QUERY_TEXT_FIELDS_MAX = 50, /* fullTextFilterFields */
+    QUERY_TERM_MAX = 1000,      /* bytes of fullTextFilterTerm */
+    QUERY_SORTED_MAX = 200000,  /* entities sorted by a key that no index holds */
+    QUERY_REFS_MAX = 10000,     /* of one by-refs request */
+    QUERY_ANCESTORS_MAX = 1000,
+};
+#define QUERY_REPLY_MAX (48 * MIB) /* bytes of one page; the rest is on the next */
+
+typedef struct EntityOrder {
+    Str field;
+    Str direction; /* "asc", "desc", "": not said, asc */
+} EntityOrder;
+
+typedef struct EntityQuery {
+    const Json *filter; /* validated predicate; NULL everything */
+    EntityOrder *order; /* the first one counts */
+    size_t n_order;
+    bool has_text; /* there is a full-text filter, maybe an empty one */
+    Str term;      /* as given */
+    const Str *text_fields;
+    size_t n_text_fields;
+    bool has_text_fields; /* else the order's field */
+    int64_t limit, offset;
+    bool without_total;
+    /* of a cursor */
+    bool is_cursor, is_previous;
+    const Json *values; /* orderFieldValues: [value, number] or [number]; NULL: from the start */
+    const Json *first;  /* firstSortFieldValues; NULL on the first page */
+    bool has_total;
+    int64_t total;
+} EntityQuery;
+
+/* ---- cursors (cursor.c): base64 of JSON, opaque to clients, not signed: all one can do with a
+ * made-up one is to ask another question */
+
+/* The query, at a place. */
+Str cursor_encode(Arena *arena, const EntityQuery *q);
+/* Fails RC_MALFORMED in Backstage's words. */
+MUST_CHECK Rc cursor_decode(Arena *arena, Str text, EntityQuery *ret, Error *err);
+/* The base64 that JavaScript's Buffer reads (foreign characters are skipped), as text in which
+ * bytes that are not UTF-8 are U+FFFD. */
+Str cursor_text(Arena *arena, Str base64);
+
+/* ---- fields= (query_fields.c) */
+
+typedef struct FieldList {
+    Str *at;
+    size_t n; /* 0: whole entities */
+} FieldList;
+/* Each of `lists` may hold several, separated by commas. */
+MUST_CHECK Rc fields_parse(Arena *arena, const Str *lists, size_t n, FieldList *ret, Error *err);
+/* The wanted parts of an entity, a new tree that shares them. */
+Json *fields_pick(Arena *arena, const FieldList *fields, const Json *entity);
+
+/* ---- rows (query_scan.c) */
+
+typedef struct EntityRow {
+    int64_t n;
+    Str value;              /* what it is sorted by; "" without an order */
+    Str body, errors, tail; /* the entity's text in pieces; borrowed until the next row */
+} EntityRow;
+/* False ends the scan. */
+typedef bool (*EntityRowFn)(void *user, const EntityRow *row);
+
+typedef struct EntityScan {
+    const EntityQuery *query;
+    bool backwards; /* against the query's order */
+    bool after;     /* only rows beyond (value, n) */
+    Str value;
+    int64_t n;
+    int64_t offset, limit;
+    int64_t total; /* how many match, -1 not known: decides how the database looks for them */
+} EntityScan;
+/* The entities that match, in order. Opens a read scope if there is none. */
+MUST_CHECK Rc query_scan(Ctx *cx, const EntityScan *scan, EntityRowFn fn, void *user);
+/* How many entities match and, when there is an order, have its field; from the cache when it is
+ * known for the present version of the catalog. */
+MUST_CHECK Rc query_total(Ctx *cx, const EntityQuery *q, int64_t *ret);
+/* All conditions of a query on `entities e`: for others' statements. */
+void query_where(SqlBuild *b, const EntityQuery *q);
+
+/* `{"apiVersion":…}` of a row. */
+void entity_write(Buf *out, Str body, Str errors, Str tail);
+Str entity_text(Arena *arena, Str body, Str errors, Str tail);
+/* Into a list that is being written: whole, or its fields. RC_INTERNAL when the text is no JSON. */
+MUST_CHECK Rc
+entity_write_item(Ctx *cx, Buf *out, const FieldList *fields, Str body, Str errors, Str tail);
+
+/* ---- one page (query.c) */
+
+/* {"items":[…],"totalItems":…,"pageInfo":{…}} */
+MUST_CHECK Rc query_page(Ctx *cx, const EntityQuery *q, const FieldList *fields, Buf *out);
+
+/* ---- GET /entities (query_list.c) */
+
+typedef struct EntityList {
+    EntityQuery query; /* filter, order */
+    FieldList fields;
+    bool is_paged;
+    bool has_limit;
+    int64_t limit, offset;
+    Str after_ref; /* the last one of the page before; "" none */
+} EntityList;
+/* A page as an array; *ret_more, and then *ret_after is what follows it. */
+MUST_CHECK Rc list_page(Ctx *cx, const EntityList *list, Buf *out, bool *ret_more, Str *ret_after);
+/* `after` of a request. Fails RC_MALFORMED in Backstage's words. */
+MUST_CHECK Rc list_after(Arena *arena, Str text, EntityList *list, Error *err);
+/* All of them as an array: a short one at once, a long one as a stream. */
+MUST_CHECK Rc list_all(Ctx *cx, Call *call, const EntityList *list);
+
+/* ---- caches (query_cache.c): texts that hold for one version of the catalog. All threads. */
+
+typedef enum CacheName { CACHE_ANSWERS, CACHE_ENTITIES, CACHE_COUNT } CacheName;
+/* The catalog's version, no older than the last commit of this process; on PostgreSQL what another
+ * process commits may show up to QUERY_VERSION_LEASE_US later. */
+#define QUERY_VERSION_LEASE_US (50 * INT64_C(1000))
+MUST_CHECK Rc query_version(Ctx *cx, int64_t *ret);
+/* Copied into the arena. False when it is not there. */
+bool cache_get(Ctx *cx, CacheName cache, int64_t version, Str key, Str *ret);
+void cache_put(Ctx *cx, CacheName cache, int64_t version, Str key, Str value);
+/* The catalog has changed: for tx_on_commit. */
+void query_changed(void *unused);
+
+#endif
