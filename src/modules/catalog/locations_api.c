@@ -164,6 +164,7 @@ Rc catalog_locations_update(Ctx *cx, Call *call)
     TRY(check_type(cx, type));
     TRY(ctx_begin(cx));
     TRY(find_location(cx, call_path(call, "id"), &s));
+    TRY(source_empty(cx, s.id)); /* what the old target brought goes at once */
     TRY(tx_exec(cx->tx, &catalog_sources_set_target,
                 PARAMS(P_STR(s.id), P_STR(type), P_STR(target), P_I64(time_now_us()),
                        P_STR_OR_NULL(cx->actor.id)),

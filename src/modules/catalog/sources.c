@@ -153,16 +153,22 @@ static Rc remove_entities(Ctx *cx, Str source_id)
     }
 }
 
-Rc source_remove(Ctx *cx, const Source *source)
+Rc source_empty(Ctx *cx, Str source_id)
 {
     const Query *const queries[] = {&catalog_sources_remove_documents,
                                     &catalog_sources_remove_problems,
-                                    &catalog_sources_remove_parents, &catalog_sources_remove};
-    TRY(remove_entities(cx, source->id));
+                                    &catalog_sources_remove_parents};
+    TRY(remove_entities(cx, source_id));
     for (size_t i = 0; i < ARRAY_LEN(queries); i++) {
-        TRY(tx_exec(cx->tx, queries[i], PARAMS(P_STR(source->id)), NULL, &cx->error));
+        TRY(tx_exec(cx->tx, queries[i], PARAMS(P_STR(source_id)), NULL, &cx->error));
     }
     return RC_OK;
+}
+
+Rc source_remove(Ctx *cx, const Source *source)
+{
+    TRY(source_empty(cx, source->id));
+    return tx_exec(cx->tx, &catalog_sources_remove, PARAMS(P_STR(source->id)), NULL, &cx->error);
 }
 
 /* ---- the configuration */
