@@ -2,7 +2,7 @@
 // The list: kinds as a facet, text search, pages by cursor, rows that follow the server.
 import * as api from "./api";
 import { h, replace } from "./dom";
-import { refLink, refOf, refPath, refText, state, text } from "./format";
+import { refLink, refOf, refPath, refText, state, text, titleOf } from "./format";
 import { command, empty, failure } from "./panels";
 
 const SEARCH_WAIT_MS = 180;
@@ -41,20 +41,19 @@ function address(query: Partial<api.Query>, before = 0): string {
 function row(entity: api.Entity, health: string | undefined, isNew: boolean): HTMLElement {
   const ref = refOf(entity);
   const spec = entity.spec ?? {};
-  const title = entity.metadata.title;
   const problems = entity.status?.items?.length ?? 0;
   return h("tr", { class: isNew ? "fresh" : null },
     h("td", { class: "name" },
-      h("a", { href: refPath(ref), title: refText(ref) }, title ?? ref.name),
+      h("a", { href: refPath(ref), title: refText(ref) }, titleOf(entity)),
       ref.namespace !== "default" && h("span", { class: "faint" }, ` ${ref.namespace}`),
       problems > 0 && h("span", { class: "state bad" }, " ■ ", problems === 1 ? "1 problem" : `${problems} problems`),
-      entity.metadata.description && h("span", { class: "describe" }, entity.metadata.description)),
+      entity.metadata.description && h("span", { class: "describe", title: entity.metadata.description }, entity.metadata.description)),
     h("td", { "data-label": "Kind" }, entity.kind),
     h("td", { "data-label": "Type" }, text(spec["type"])),
     h("td", { "data-label": "Owner" }, text(spec["owner"]) && refLink(text(spec["owner"]), "group", ref.namespace)),
     h("td", { "data-label": "Lifecycle" }, text(spec["lifecycle"])),
     h("td", { "data-label": "Health" }, health ? state(health) : null),
-    h("td", { class: "tags", "data-label": "Tags" }, ...(entity.metadata.tags ?? []).slice(0, 3).map((tag) => h("span", { class: "tag" }, tag))));
+    h("td", { class: "tags", "data-label": "Tags", title: entity.metadata.tags?.join(", ") }, ...(entity.metadata.tags ?? []).slice(0, 3).map((tag) => h("span", { class: "tag" }, tag))));
 }
 
 const HEADINGS = ["Name", "Kind", "Type", "Owner", "Lifecycle", "Health", "Tags"];
@@ -74,9 +73,10 @@ function skeleton(): HTMLElement {
   return view;
 }
 
-function pager(view: View, page: api.Page): HTMLElement {
+function pager(view: View, page: api.Page): HTMLElement | null {
   const { nextCursor, prevCursor } = page.pageInfo;
   const { kind, text: words } = view.query;
+  if (!nextCursor && !prevCursor) return null;
   const link = (cursor: string | undefined, before: number, label: string, rel: string) =>
     cursor ? h("a", { class: "button", href: address({ kind, text: words, cursor }, before), rel }, label) : h("span", { class: "button off", "aria-hidden": "true" }, label);
   return h("nav", { class: "pager", "aria-label": "Pages" },

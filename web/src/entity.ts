@@ -3,7 +3,7 @@
 import * as api from "./api";
 import { copyButton, externalLink, h, replace } from "./dom";
 import type { Child } from "./dom";
-import { parseRef, refLink, refOf, refText, state, text, when } from "./format";
+import { parseRef, refLink, refOf, refText, state, text, titleOf, when } from "./format";
 import { failure } from "./panels";
 import { toYaml } from "./yaml";
 
@@ -88,7 +88,7 @@ function raw(entity: api.Entity): HTMLElement {
     });
     return button;
   });
-  return h("details", { class: "card raw" }, h("summary", null, h("h2", null, "Text")),
+  return h("details", { class: "card raw" }, h("summary", null, h("h2", null, "As YAML or JSON")),
     h("div", { class: "toolbar", role: "group", "aria-label": "Form" }, ...buttons, copyButton(() => forms[shown], "Copy")), pre);
 }
 
@@ -104,11 +104,12 @@ export function show(main: HTMLElement, kind: string, namespace: string, name: s
   const facts = h("p", { class: "facts" });
   const describe = h("p", { class: "lead" });
   const body = h("div", null, skeleton());
+  const kindLink = h("a", { href: `/catalog?kind=${encodeURIComponent(kind)}` }, kind);
   const ref = refText({ kind, namespace, name });
   document.title = `${name} · Fairway`;
   replace(main,
     h("nav", { class: "crumbs", "aria-label": "Where this is" }, h("a", { href: "/catalog" }, "Catalog"), " / ",
-      h("a", { href: `/catalog?kind=${encodeURIComponent(kind)}` }, kind), " / ", h("span", { "aria-current": "page" }, name)),
+      kindLink, " / ", h("span", { "aria-current": "page" }, name)),
     h("div", { class: "head" }, title, facts), describe, body);
 
   async function load(): Promise<void> {
@@ -118,7 +119,8 @@ export function show(main: HTMLElement, kind: string, namespace: string, name: s
     try {
       const entity = await api.entity(kind, namespace, name, signal);
       const health = entity.kind === "Component" && entity.metadata.uid ? await api.health(entity.metadata.uid, signal) : null;
-      title.textContent = entity.metadata.title ?? entity.metadata.name;
+      title.textContent = titleOf(entity);
+      kindLink.textContent = entity.kind;
       document.title = `${title.textContent} · Fairway`;
       describe.textContent = entity.metadata.description ?? "";
       replace(facts, health && state(health.status), health && " ", h("code", null, ref), " ", copyButton(() => ref, "Copy"));

@@ -26,6 +26,13 @@ export function refOf(entity: Entity): Ref {
   return { kind: entity.kind, namespace: entity.metadata.namespace ?? "default", name: entity.metadata.name };
 }
 
+/** What people call it: its title, a person's name, what a generated Location points to, its name. */
+export function titleOf(entity: Entity): string {
+  const profile = entity.spec?.["profile"] as { displayName?: unknown } | undefined;
+  const target = entity.kind === "Location" && entity.metadata.name.startsWith("generated-") ? text(entity.spec?.["target"]) : "";
+  return entity.metadata.title || text(profile?.displayName) || target || entity.metadata.name;
+}
+
 export function refText(ref: Ref): string {
   return `${ref.kind}:${ref.namespace}/${ref.name}`.toLowerCase();
 }
