@@ -4,11 +4,13 @@
 #include "app/app.h"
 #include "modules/catalog/catalog.h"
 #include "modules/organizations/organizations.h"
+#include "modules/services/services.h"
 #include "modules/webhooks/webhooks.h"
 
 const Module *const app_modules[] = {
     &organizations_module,
     &catalog_module,
+    &services_module,
     &webhooks_module,
 };
 const size_t app_n_modules = ARRAY_LEN(app_modules);

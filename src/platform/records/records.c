@@ -111,7 +111,10 @@ Rc records_check(Records *records, Db *db, Error *err)
         const SqlText *const texts[] = {&spec->select, &spec->count,  &spec->get,
                                         &spec->lock,   &spec->exists, &spec->refer,
                                         &spec->insert, &spec->update, &spec->remove};
-        for (size_t t = 0; t < ARRAY_LEN(texts); t++) {
+        const RecordHooks *hooks = spec->type.hooks;
+        bool is_stored_elsewhere = hooks && hooks->store; /* the table may be a view */
+        size_t n = ARRAY_LEN(texts) - (is_stored_elsewhere ? 3 : 0);
+        for (size_t t = 0; t < n; t++) {
             CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
             const char *sql = str_cstr(arena, texts[t]->text[db_kind(db)]);
             Query query = {.name = str_cstr(arena, spec->type.name), .sql = sql};

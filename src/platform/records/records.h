@@ -67,6 +67,9 @@ typedef struct RecordChange {
 
 struct RecordHooks {
     const char *record; /* "ServiceDependency" */
+    /* Inside the transaction, before the row is read and locked for a write: takes the lock that
+     * the engine behind `store` takes first, so that all its writers take locks in one order. */
+    Rc (*lock)(Ctx *cx);
     /* Inside the transaction, before the row is written: check, fill in. fail_field() for a 422. */
     Rc (*prepare)(Ctx *cx, RecordChange *change);
     /* Inside the transaction, after the row is written: further rows, jobs, events. */

@@ -261,6 +261,12 @@ static void copy_standard(Ctx *cx, const RecordSpec *spec, const Json *from, Jso
     }
 }
 
+static Rc run_lock(Ctx *cx, const RecordSpec *spec)
+{
+    const RecordHooks *hooks = spec->type.hooks;
+    return hooks && hooks->lock ? hooks->lock(cx) : RC_OK;
+}
+
 Rc write_create(
     Ctx *cx, const RecordSpec *spec, const Json *values, const WriteOptions *o, Row *ret)
 {
@@ -270,6 +276,7 @@ Rc write_create(
     };
     TRY(check_members(cx, spec, values, o->by_client, NULL));
     TRY(check_fixed(cx, values, o->fixed, o->n_fixed));
+    TRY(run_lock(cx, spec));
     Json *after = whole_state(cx, spec, values, NULL, o);
     w.change.id = str_dup(cx->arena, uuid_str(&id));
     json_set_str(cx->arena, after, "id", w.change.id);
@@ -380,6 +387,7 @@ Rc write_change(Ctx *cx,
     Write w = {
         .cx = cx, .spec = spec, .change = {.type = &spec->type, .verb = verb}
     };
+    TRY(run_lock(cx, spec));
     TRY(lock_row(cx, spec, verb, id, o, &w.before));
     w.change.id = json_str_at(w.before.json, "id");
     if (values) {

@@ -206,6 +206,19 @@ const SettingDef settings_table[] = {
      .reload = RELOAD_LIVE,
      .help = "Hosts at internal addresses that webhooks may be sent to, separated by commas (a list in a file): "
              "`host` or `host:port`; `*` stands for any text."},
+    {.name = "health.allow",
+     .type = SETTING_STRING,
+     .otherwise = "",
+     .reload = RELOAD_LIVE,
+     .help = "Hosts at internal addresses that health checks may be sent to, separated by commas (a list in a file): "
+             "`host` or `host:port`; `*` stands for any text."},
+    {.name = "health.results_retention",
+     .type = SETTING_DURATION,
+     .otherwise = "48h",
+     .min = US_PER_HOUR,
+     .max = 30 * US_PER_DAY,
+     .reload = RELOAD_LIVE,
+     .help = "How long single results of health checks are kept. Sums per hour are kept for 90 days."},
 };
 /* clang-format on */
 const size_t settings_table_n = ARRAY_LEN(settings_table);
