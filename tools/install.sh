@@ -5,9 +5,11 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-client
-  libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev"
+  libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
+  librabbitmq-dev"
 page="nodejs npm"
 test="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml postgresql-15 postgresql-client-15 sqlite3 gcovr
+  rabbitmq-server
   chromium clang clang-format libclang-rt-14-dev"
 bench="$build nginx-light wrk python3 python3-yaml postgresql-15"
 lint="clang clang-format clang-tidy cppcheck python3"

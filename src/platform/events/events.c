@@ -157,7 +157,8 @@ Rc events_new(Platform *platform, Events **ret, Error *err)
                                        "", "Attempts of durable subscriptions that failed.");
     events->streams_gauge =
         metrics_gauge(platform->metrics, "fairway_events_streams", "", "Open live streams.");
-    Rc rc = subscriptions_register(events, err);
+    Rc rc = events_amqp_new(platform, arena, &events->amqp, err);
+    rc = rc ? rc : subscriptions_register(events, err);
     if (rc != RC_OK) {
         events_free(events);
         return rc;
@@ -197,6 +198,7 @@ void events_free(Events *events)
     if (!events) {
         return;
     }
+    events_amqp_free(events->amqp);
     free(events->live.at);
     free(events->behind.at);
     cond_done(&events->news);

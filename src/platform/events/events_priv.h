@@ -6,6 +6,7 @@
  *   events_hub.c        the one thread that places (PostgreSQL) and reads new events
  *   events_stream.c     live streams, fed by the hub
  *   events_subscribe.c  durable subscriptions, one thread each
+ *   events_amqp.c       the subscription that relays to RabbitMQ
  *   events_api.c        GET /api/events */
 #ifndef PLATFORM_EVENTS_PRIV_H
 #define PLATFORM_EVENTS_PRIV_H
@@ -70,6 +71,7 @@ MUST_CHECK Rc events_pruned_position(Tx *tx, int64_t *ret, Error *err);
 MUST_CHECK Rc events_prune_before(Ctx *cx, int64_t cutoff_us, bool *ret_done);
 
 typedef struct EventStream EventStream;
+typedef struct EventsAmqp EventsAmqp;
 
 typedef struct StreamList {
     EventStream **at; /* heap */
@@ -99,6 +101,7 @@ struct Events {
     size_t next_heartbeat, next_behind; /* where the next round begins in each */
     bool is_failing;
 
+    EventsAmqp *amqp; /* NULL when the setting amqp.url is empty */
     SubscriptionThread *subscriptions;
     size_t n_subscriptions;
     bool is_started;
@@ -114,6 +117,11 @@ void events_wake(void *events); /* also the callback of tx_on_commit */
 MUST_CHECK Rc subscriptions_register(Events *events, Error *err);
 void subscriptions_start(Events *events);
 void subscriptions_join(Events *events);
+
+/* events_amqp.c: *ret in arena, or NULL when the setting amqp.url is empty. Fails: RC_INVALID. */
+MUST_CHECK Rc events_amqp_new(const Platform *platform, Arena *arena, EventsAmqp **ret, Error *err);
+void events_amqp_free(EventsAmqp *amqp); /* closes the connection; NULL is fine */
+extern const Subscription events_amqp_subscription;
 
 /* events_stream.c */
 /* Takes over the answer of r. after: a position, or -1 for only what is new. note: sent first.

@@ -38,34 +38,45 @@ static Str name_of(const Reader *r)
     return str_from(r->own->subscription->name);
 }
 
+/* The modules' subscriptions, then the platform's own; NULL after the last. */
+static const Subscription *subscription_at(const Events *events, size_t at)
+{
+    const Platform *p = events->platform;
+    for (size_t m = 0; m < p->n_modules; m++) {
+        if (at < p->modules[m]->n_subscriptions) {
+            return &p->modules[m]->subscriptions[at];
+        }
+        at -= p->modules[m]->n_subscriptions;
+    }
+    return at == 0 && events->amqp ? &events_amqp_subscription : NULL;
+}
+
 /* ---- the row */
+
+/* A new reader begins with what happens from now on. */
+static Rc register_one(Ctx *cx, Str name)
+{
+    int64_t position;
+    TRY(ctx_read(cx));
+    Rc rc = tx_one_i64(cx->tx, &events_q_sub_position, PARAMS(P_STR(name)), &position, &cx->error);
+    if (rc != RC_NOT_FOUND) {
+        return rc;
+    }
+    TRY(ctx_begin(cx));
+    TRY(events_head_position(cx->tx, &position, &cx->error));
+    TRY(tx_exec(cx->tx, &events_q_sub_add,
+                PARAMS(P_STR(name), P_I64(position), P_I64(time_now_us())), NULL, &cx->error));
+    return ctx_commit(cx);
+}
 
 Rc subscriptions_register(Events *events, Error *err)
 {
-    const Platform *p = events->platform;
     Ctx *cx = ctx_new_system(events->platform, "events");
     Rc rc = RC_OK;
-    for (size_t m = 0; m < p->n_modules && rc == RC_OK; m++) {
-        for (size_t i = 0; i < p->modules[m]->n_subscriptions && rc == RC_OK; i++) {
-            int64_t position;
-            Str name = str_from(p->modules[m]->subscriptions[i].name);
-            events->n_subscriptions++;
-            rc = ctx_read(cx);
-            rc = rc ? rc
-                    : tx_one_i64(cx->tx, &events_q_sub_position, PARAMS(P_STR(name)), &position,
-                                 &cx->error);
-            if (rc != RC_NOT_FOUND) {
-                continue;
-            }
-            /* A new reader begins with what happens from now on. */
-            rc = ctx_begin(cx);
-            rc = rc ? rc : events_head_position(cx->tx, &position, &cx->error);
-            rc = rc ? rc
-                    : tx_exec(cx->tx, &events_q_sub_add,
-                              PARAMS(P_STR(name), P_I64(position), P_I64(time_now_us())), NULL,
-                              &cx->error);
-            rc = rc ? rc : ctx_commit(cx);
-        }
+    const Subscription *s = subscription_at(events, 0);
+    while (rc == RC_OK && s) {
+        rc = register_one(cx, str_from(s->name));
+        s = subscription_at(events, ++events->n_subscriptions);
     }
     if (rc != RC_OK) {
         *err = cx->error;
@@ -267,19 +278,14 @@ static void *subscription_main(void *user)
 
 void subscriptions_start(Events *events)
 {
-    const Platform *p = events->platform;
-    size_t n = 0;
     events->subscriptions = ARENA_ARRAY(events->arena, SubscriptionThread, events->n_subscriptions);
-    for (size_t m = 0; m < p->n_modules; m++) {
-        for (size_t i = 0; i < p->modules[m]->n_subscriptions; i++) {
-            SubscriptionThread *own = &events->subscriptions[n++];
-            own->events = events;
-            own->subscription = &p->modules[m]->subscriptions[i];
-            ASSERT(event_filter_parse(str_from(own->subscription->types), STR_EMPTY, &own->filter));
-            thread_start(&own->thread, "subscription", subscription_main, own);
-        }
+    for (size_t i = 0; i < events->n_subscriptions; i++) {
+        SubscriptionThread *own = &events->subscriptions[i];
+        own->events = events;
+        own->subscription = subscription_at(events, i);
+        ASSERT(event_filter_parse(str_from(own->subscription->types), STR_EMPTY, &own->filter));
+        thread_start(&own->thread, "subscription", subscription_main, own);
     }
-    ASSERT(n == events->n_subscriptions);
 }
 
 void subscriptions_join(Events *events)
