@@ -23,7 +23,7 @@
 #define STREAM_BUFFER (512 * KIB)
 #define CHUNK_BYTES (64 * KIB)
 
-enum { BEHIND_PER_TURN = 32, HEARTBEAT_STEPS = 15 };
+enum { BEHIND_PER_TURN = 32, HEARTBEAT_STEPS = 7 };
 
 struct EventStream {
     Events *events;
@@ -368,8 +368,8 @@ Rc streams_catch_up(Events *events, Ctx *cx, bool *ret_more)
     return RC_OK;
 }
 
-/* A part of the live streams at each step, so that all get one within HEARTBEAT_US. The id tells a
- * filtered stream how far the whole has come: it resumes from there. */
+/* A part of the live streams at each step (once a second), so that none is silent for HEARTBEAT_US.
+ * The id tells a filtered stream how far the whole has come: it resumes from there. */
 void streams_heartbeat(Events *events)
 {
     char position[EVENT_POSITION_DIGITS + 4], text[64];
@@ -379,7 +379,7 @@ void streams_heartbeat(Events *events)
     size_t count = (events->live.n + HEARTBEAT_STEPS - 1) / HEARTBEAT_STEPS;
     for (size_t i = 0; i < count && events->live.n > 0; i++) {
         EventStream *s = events->live.at[events->next_heartbeat++ % events->live.n];
-        if (now - s->written_us > HEARTBEAT_US / 2) {
+        if (now - s->written_us > HEARTBEAT_US - (HEARTBEAT_STEPS + 1) * US_PER_SECOND) {
             write_or_fall_behind(s, str_of(text, (size_t)n));
         }
     }

@@ -342,11 +342,14 @@ void jobs_stop(Jobs *jobs)
     jobs->woken = true;
     atomic_store(&jobs->is_stopping, true);
     cond_signal(&jobs->keeper_wake);
+    mutex_unlock(&jobs->lock);
+    thread_join(&jobs->keeper); /* ends when the workers are idle, or have lost their leases */
+    mutex_lock(&jobs->lock);
+    jobs->closing = true; /* only now: the keeper may have been about to hand out a job */
     for (size_t i = 0; i < jobs->n_workers; i++) {
         cond_signal(&jobs->workers[i].has_work);
     }
     mutex_unlock(&jobs->lock);
-    thread_join(&jobs->keeper); /* ends when the workers are idle, or have lost their leases */
     for (size_t i = 0; i < jobs->n_workers; i++) {
         Worker *worker = &jobs->workers[i];
         thread_join(&worker->thread);

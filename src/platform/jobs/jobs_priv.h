@@ -92,9 +92,10 @@ struct Jobs {
     size_t n_types;
     Schedule *schedules;
     size_t n_schedules;
-    Mutex lock; /* guards woken, stopping and what says so above */
+    Mutex lock; /* guards woken, stopping, closing and what says so above */
     Cond keeper_wake;
     bool woken, stopping;
+    bool closing;             /* no more jobs come: idle workers end */
     _Atomic bool is_stopping; /* the same, for handlers that ask often */
     Thread keeper;
     Worker *workers;

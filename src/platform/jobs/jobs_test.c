@@ -557,6 +557,25 @@ static void test_stop_gives_back(void **state)
     test_platform_free(next);
 }
 
+/* A stop at any moment leaves no job behind that nobody runs. */
+static void test_stop_at_any_moment(void **state)
+{
+    enum { ROUNDS = 12, EACH = 3 };
+    (void)state;
+    need_database();
+    for (int i = 0; i < ROUNDS; i++) {
+        TestPlatform *short_lived = test_platform_new(url_now, &test_module);
+        start(&short_lived->platform);
+        for (int k = 0; k < EACH; k++) {
+            enqueue(&(JobSpec){.type = "test.ok"});
+        }
+        jobs_stop(short_lived->platform.jobs);
+        assert_int_equal(
+            one_i64("SELECT COUNT(*) FROM jobs WHERE state NOT IN ('queued', 'succeeded')"), 0);
+        test_platform_free(short_lived);
+    }
+}
+
 static void *stop_jobs(void *jobs)
 {
     jobs_stop(jobs);
@@ -750,6 +769,7 @@ int main(void)
         ON_BOTH(test_key_superseded),
         ON_BOTH(test_cancel_running),
         ON_BOTH(test_stop_gives_back),
+        ON_BOTH(test_stop_at_any_moment),
         ON_BOTH(test_stop_stubborn),
         ON_BOTH(test_lease_expiry),
         ON_BOTH(test_lost_lease),

@@ -260,7 +260,7 @@ static bool next_work(Worker *worker)
 {
     Jobs *jobs = worker->jobs;
     mutex_lock(&jobs->lock);
-    while (worker->state == WORKER_IDLE && !jobs->stopping) {
+    while (worker->state == WORKER_IDLE && !jobs->closing) {
         cond_wait(&worker->has_work, &jobs->lock);
     }
     bool busy = worker->state == WORKER_BUSY;
