@@ -56,7 +56,7 @@ static const Subscription *subscription_at(const Events *events, size_t at)
 /* A new reader begins with what happens from now on. */
 static Rc register_one(Ctx *cx, Str name)
 {
-    int64_t position;
+    int64_t position = 0;
     TRY(ctx_read(cx));
     Rc rc = tx_one_i64(cx->tx, &events_q_sub_position, PARAMS(P_STR(name)), &position, &cx->error);
     if (rc != RC_NOT_FOUND) {
