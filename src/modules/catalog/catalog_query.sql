@@ -3,8 +3,21 @@
 -- name: version
 SELECT version FROM catalog_state WHERE id = 1
 
+-- name: touch
+UPDATE catalog_state SET version = version + 1 WHERE id = 1
+
 -- name: by_ref
-SELECT body, errors, tail FROM entities WHERE ref = $1
+SELECT n, ref, body, errors, tail FROM entities WHERE ref = $1
+
+-- name: by_numbers
+SELECT n, ref, body, errors, tail FROM entities WHERE n IN (SELECT value FROM json_each($1))
+-- for: pg
+SELECT n, ref, body, errors, tail FROM entities WHERE n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+
+-- name: by_refs
+SELECT n, ref, body, errors, tail FROM entities WHERE ref IN (SELECT value FROM json_each($1))
+-- for: pg
+SELECT n, ref, body, errors, tail FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: by_uid
 SELECT body, errors, tail FROM entities WHERE id = $1
@@ -45,11 +58,12 @@ SELECT id, revision, updated_at, updated_by FROM entities WHERE ref = $1
 
 -- name: revision_of
 SELECT entity_id, revision, valid_from, valid_to, changed_by, is_deletion, body FROM entity_history
-WHERE ref = $1 AND revision = $2 AND ($3 = '' OR entity_id = $3) ORDER BY valid_to DESC LIMIT 1
+WHERE ref = $1 AND (CAST($2 AS BIGINT) = 0 OR revision = $2) AND ($3 = '' OR entity_id = $3)
+ORDER BY valid_to DESC, revision DESC LIMIT 1
 
 -- name: current_body
 SELECT id, revision, updated_at, updated_by, body FROM entities
-WHERE ref = $1 AND ($2 = 0 OR revision = $2) AND ($3 = '' OR id = $3)
+WHERE ref = $1 AND (CAST($2 AS BIGINT) = 0 OR revision = $2) AND ($3 = '' OR id = $3)
 
 -- name: state_at
 SELECT entity_id, revision, valid_from, valid_to, changed_by, is_deletion, body FROM entity_history

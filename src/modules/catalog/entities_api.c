@@ -305,7 +305,7 @@ static Rc no_entity(Ctx *cx, const Call *call)
 Rc catalog_entities_get(Ctx *cx, Call *call)
 {
     Str text;
-    Rc rc = entity_by_ref(cx, ref_of(cx, call), &text);
+    Rc rc = text_by_ref(cx, ref_of(cx, call), &text);
     if (rc == RC_NOT_FOUND) {
         return no_entity(cx, call);
     }
@@ -372,6 +372,7 @@ Rc catalog_entities_by_refs(Ctx *cx, Call *call)
         return fail(cx, RC_LIMIT, "More than %d entities are asked for at once", QUERY_REFS_MAX);
     }
     Buf out = buf_init(cx->arena, 2 * QUERY_REPLY_MAX);
+    buf_reserve(&out, MIN(n * 2 * KIB, MIB));
     TRY(entities_by_refs(cx, refs, n, filter, &fields, &out));
     return reply_built(cx, call, &out);
 }
@@ -481,7 +482,7 @@ Rc catalog_entities_replace(Ctx *cx, Call *call)
     TRY(find_known(cx, ref, &before));
     TRY(catalog_write(cx, call->body, if_revision, &id));
     TRY(find_known(cx, ref, &after));
-    TRY(entity_by_ref(cx, ref, &text));
+    TRY(text_by_ref(cx, ref, &text));
     TRY(ctx_commit(cx));
     reply_header(call, "ETag", str_fmt(cx->arena, "\"%lld\"", (long long)after.revision));
     reply_json(call, before.exists ? 200 : 201, text);

@@ -230,14 +230,15 @@ Rc facets_answer(Ctx *cx, const Str *facets, size_t n, const Json *filter, Str *
         return fail(cx, RC_LIMIT, "More than %d facets are asked for", FACETS_MAX);
     }
     Str key = cache_key(cx->arena, facets, n, filter);
+    Facets f = {.cx = cx, .query = {.filter = filter}, .out = buf_init(cx->arena, QUERY_REPLY_MAX)};
     TRY(query_version(cx, &version));
-    if (cache_get(cx, CACHE_ANSWERS, version, key, ret)) {
+    if (cache_get(cx, CACHE_ANSWERS, version, key, &f.out)) {
+        *ret = buf_str(&f.out);
         return RC_OK;
     }
     TRY(ctx_read(cx));
-    Facets f = {.cx = cx, .query = {.filter = filter}, .out = buf_init(cx->arena, QUERY_REPLY_MAX)};
     TRY(answer(&f, facets, n));
     *ret = buf_str(&f.out);
-    cache_put(cx, CACHE_ANSWERS, version, key, *ret);
+    cache_put(cx, CACHE_ANSWERS, version, key, STR_EMPTY, *ret);
     return RC_OK;
 }

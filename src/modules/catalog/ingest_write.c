@@ -6,6 +6,7 @@
 
 #include "catalog_ingest_sql.h"
 #include "modules/catalog/ingest.h"
+#include "modules/catalog/query.h"
 #include "platform/events/events.h"
 #include "platform/settings/settings.h"
 
@@ -302,8 +303,9 @@ static Rc write_problems(Ingest *ingest, const Strs *forgotten)
     Str list = json_list(ingest->arena, &looked_at);
     TRY(tx_exec(cx->tx, &catalog_ingest_forget_problems,
                 PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
+    int64_t cleared;
     TRY(tx_exec(cx->tx, &catalog_ingest_clear_errors,
-                PARAMS(P_STR(ingest->source->id), P_STR(list)), NULL, &cx->error));
+                PARAMS(P_STR(ingest->source->id), P_STR(list)), &cleared, &cx->error));
     Params rows = {.arena = ingest->arena}, refused = {.arena = ingest->arena};
     for (size_t i = 0; i < ingest->problems.n; i++) {
         const Problem *p = &ingest->problems.at[i];
@@ -330,9 +332,11 @@ static Rc write_problems(Ingest *ingest, const Strs *forgotten)
     if (rows.n) {
         TRY(tx_exec_many(cx->tx, &catalog_ingest_add_problem, rows.at, 9, rows.n / 9, &cx->error));
     }
-    return refused.n ? tx_exec_many(cx->tx, &catalog_ingest_refuse_entity, refused.at, 3,
-                                    refused.n / 3, &cx->error)
-                     : RC_OK;
+    if (refused.n) {
+        TRY(tx_exec_many(cx->tx, &catalog_ingest_refuse_entity, refused.at, 3, refused.n / 3,
+                         &cx->error));
+    }
+    return refused.n || cleared ? query_touch(cx) : RC_OK;
 }
 
 /* When to look again: soon and ever later while it fails, else at the interval, spread by a tenth.

@@ -2,17 +2,21 @@
  * One page of by-query: items as they are stored, cursors both ways, the total. */
 #include "modules/catalog/query.h"
 
+enum { ITEM_BYTES = 2048 }; /* what an entity may take, for a first guess */
+#define RESERVE_BYTES (MIB)
+
+typedef struct Key {
+    int64_t n;
+    Str value;
+} Key;
+
 typedef struct Page {
     Ctx *cx;
     const EntityQuery *query;
-    const FieldList *fields;
     Buf *out;
     int64_t limit;
-    int64_t n;                /* items so far */
-    VEC(Str) reversed;        /* items, when they come backwards */
-    const Json *first, *last; /* places of the first and the last item of the page */
-    bool more;
-    Rc rc;
+    VEC(Key) keys; /* of the items, in order */
+    bool more;     /* there is something behind them */
 } Page;
 
 Rc entity_write_item(Ctx *cx, Buf *out, const FieldList *fields, Str body, Str errors, Str tail)
@@ -29,42 +33,30 @@ Rc entity_write_item(Ctx *cx, Buf *out, const FieldList *fields, Str body, Str e
 }
 
 /* [value, "17"], or ["17"] without an order */
-static const Json *place_of(const Page *page, const EntityRow *row)
+static const Json *place_of(const Page *page, const Key *key)
 {
     Arena *arena = page->cx->arena;
     Json *place = json_array(arena);
     if (page->query->n_order) {
-        json_push(arena, place, json_string(arena, row->value));
+        json_push(arena, place, json_string(arena, key->value));
     }
-    json_push(arena, place, json_string(arena, str_fmt(arena, "%lld", (long long)row->n)));
+    json_push(arena, place, json_string(arena, str_fmt(arena, "%lld", (long long)key->n)));
     return place;
 }
 
 static bool on_row(void *user, const EntityRow *row)
 {
     Page *page = user;
-    if (page->n == page->limit || page->out->len > QUERY_REPLY_MAX) {
+    if ((int64_t)page->keys.n == page->limit) {
         page->more = true;
         return false;
     }
-    const Json **place = page->n ? &page->last : &page->first;
-    if (page->n == 0 || page->n + 1 == page->limit || page->query->is_previous) {
-        *place = place_of(page, row);
-    } else {
-        page->last = NULL; /* made when it turns out to be the last */
+    Key key = {row->n, STR("")};
+    if (page->query->n_order) {
+        key.value = str_dup(page->cx->arena, row->value);
     }
-    if (page->query->is_previous) {
-        Buf item = buf_init(page->cx->arena, QUERY_REPLY_MAX);
-        page->rc =
-            entity_write_item(page->cx, &item, page->fields, row->body, row->errors, row->tail);
-        VEC_PUSH(&page->reversed, buf_str(&item));
-    } else {
-        buf_put(page->out, page->n ? STR(",") : STR_EMPTY);
-        page->rc =
-            entity_write_item(page->cx, page->out, page->fields, row->body, row->errors, row->tail);
-    }
-    page->n++;
-    return page->rc == RC_OK;
+    VEC_PUSH(&page->keys, key);
+    return true;
 }
 
 /* Where a cursor stands. False when it stands nowhere. */
@@ -79,10 +71,10 @@ static bool read_place(const EntityQuery *q, EntityScan *scan)
     return str_to_i64(json_str(q->values->items[wanted - 1]), &scan->n);
 }
 
-static Rc fetch(Page *page, int64_t total)
+static Rc find_keys(Page *page, int64_t total)
 {
     const EntityQuery *q = page->query;
-    EntityScan scan = {.query = q, .backwards = q->is_previous, .total = total};
+    EntityScan scan = {.query = q, .backwards = q->is_previous, .total = total, .keys_only = true};
     scan.limit = q->is_previous ? page->limit : page->limit + 1;
     if (q->is_cursor && !read_place(q, &scan)) {
         return fail(page->cx, RC_MALFORMED,
@@ -90,11 +82,27 @@ static Rc fetch(Page *page, int64_t total)
     }
     scan.offset = q->is_cursor ? 0 : q->offset;
     TRY(query_scan(page->cx, &scan, on_row, page));
-    TRY(page->rc);
-    for (size_t i = page->reversed.n; i > 0; i--) {
-        buf_put(page->out, i == page->reversed.n ? STR_EMPTY : STR(","));
-        buf_put(page->out, page->reversed.at[i - 1]);
+    for (size_t i = 0, n = page->keys.n; q->is_previous && i < n / 2; i++) {
+        Key swap = page->keys.at[i];
+        page->keys.at[i] = page->keys.at[n - 1 - i];
+        page->keys.at[n - 1 - i] = swap;
     }
+    return RC_OK;
+}
+
+static Rc write_items(Page *page, int64_t version, const FieldList *fields)
+{
+    size_t n = page->keys.n, done;
+    int64_t *ns = ARENA_ARRAY(page->cx->arena, int64_t, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        ns[i] = page->keys.at[i].n;
+    }
+    TRY(texts_by_number(page->cx, version, ns, n, fields, page->out, &done));
+    if (done < n && page->query->is_previous) {
+        return fail(page->cx, RC_LIMIT, "The page is too long; ask for a smaller one");
+    }
+    page->more = page->more || done < n;
+    page->keys.n = done;
     return RC_OK;
 }
 
@@ -113,15 +121,12 @@ static void write_cursor(
 static void write_page_info(Page *page, int64_t total)
 {
     const EntityQuery *q = page->query;
-    const Json *top = page->first, *bottom = page->last ? page->last : page->first;
-    if (q->is_previous) {
-        const Json *swap = top;
-        top = bottom;
-        bottom = swap;
-    }
+    size_t n = page->keys.n;
+    const Json *top = n ? place_of(page, &page->keys.at[0]) : NULL;
+    const Json *bottom = n ? place_of(page, &page->keys.at[n - 1]) : NULL;
     const Json *first = q->first ? q->first : top;
-    bool next = page->n > 0 && (page->more || q->is_previous);
-    bool previous = q->first && page->n > 0 && !json_equal(top, q->first);
+    bool next = n > 0 && (page->more || q->is_previous);
+    bool previous = q->first && n > 0 && !json_equal(top, q->first);
     buf_lit(page->out, ",\"pageInfo\":{");
     if (next) {
         write_cursor(page, "nextCursor", bottom, first, false, total);
@@ -146,21 +151,22 @@ static Rc total_of(Ctx *cx, const EntityQuery *q, int64_t *ret, int64_t *ret_hin
 
 Rc query_page(Ctx *cx, const EntityQuery *q, const FieldList *fields, Buf *out)
 {
-    int64_t total, hint;
+    int64_t version, total, hint;
     Page page = {
         .cx = cx,
         .query = q,
-        .fields = fields,
         .out = out,
         .limit = MIN(q->limit, (int64_t)QUERY_LIMIT_MAX),
-        .reversed = {.arena = cx->arena},
+        .keys = {.arena = cx->arena},
     };
-    TRY(ctx_read(cx));
+    TRY(query_version(cx, &version));
     TRY(total_of(cx, q, &total, &hint));
-    buf_lit(out, "{\"items\":[");
     if (page.limit > 0) {
-        TRY(fetch(&page, hint));
+        TRY(find_keys(&page, hint));
     }
+    buf_reserve(out, MIN(page.keys.n * ITEM_BYTES, RESERVE_BYTES));
+    buf_lit(out, "{\"items\":[");
+    TRY(write_items(&page, version, fields));
     buf_fmt(out, "],\"totalItems\":%lld", (long long)total);
     write_page_info(&page, total);
     return RC_OK;

@@ -83,7 +83,8 @@ typedef struct EntityScan {
     Str value;
     int64_t n;
     int64_t offset, limit;
-    int64_t total; /* how many match, -1 not known: decides how the database looks for them */
+    int64_t total;  /* how many match, -1 not known: decides how the database looks for them */
+    bool keys_only; /* rows may come without texts */
 } EntityScan;
 /* The entities that match, in order. Opens a read scope if there is none. */
 MUST_CHECK Rc query_scan(Ctx *cx, const EntityScan *scan, EntityRowFn fn, void *user);
@@ -126,13 +127,34 @@ MUST_CHECK Rc list_all(Ctx *cx, Call *call, const EntityList *list);
 
 typedef enum CacheName { CACHE_ANSWERS, CACHE_ENTITIES, CACHE_COUNT } CacheName;
 /* The catalog's version, no older than the last commit of this process; on PostgreSQL what another
- * process commits may show up to QUERY_VERSION_LEASE_US later. */
+ * process commits may show up to QUERY_VERSION_LEASE_US later. Read before what is to be cached. */
 #define QUERY_VERSION_LEASE_US (50 * INT64_C(1000))
 MUST_CHECK Rc query_version(Ctx *cx, int64_t *ret);
-/* Copied into the arena. False when it is not there. */
-bool cache_get(Ctx *cx, CacheName cache, int64_t version, Str key, Str *ret);
-void cache_put(Ctx *cx, CacheName cache, int64_t version, Str key, Str value);
+/* Appends the text to out. False, and nothing is appended, when it is not there. */
+bool cache_get(Ctx *cx, CacheName cache, int64_t version, Str key, Buf *out);
+/* One text under one or two keys; other (may be "") is the second. */
+void cache_put(Ctx *cx, CacheName cache, int64_t version, Str key, Str other, Str value);
+/* A change of what entities show that catalog_apply did not make, in cx's write transaction: gives
+ * the catalog a new version. */
+MUST_CHECK Rc query_touch(Ctx *cx);
 /* The catalog has changed: for tx_on_commit. */
 void query_changed(void *unused);
+
+/* ---- texts of entities (query_texts.c), from the cache as far as it has them */
+
+/* Items of a JSON list, separated by commas, in the order asked for. By number: those that are gone
+ * are left out, and it ends early once out is longer than QUERY_REPLY_MAX; *ret_n is how many of ns
+ * were looked at. By ref: "null" for those that are not there. */
+MUST_CHECK Rc texts_by_number(Ctx *cx,
+                              int64_t version,
+                              const int64_t *ns,
+                              size_t n,
+                              const FieldList *fields,
+                              Buf *out,
+                              size_t *ret_n);
+MUST_CHECK Rc texts_by_ref(
+    Ctx *cx, int64_t version, const Str *refs, size_t n, const FieldList *fields, Buf *out);
+/* RC_NOT_FOUND without a message. */
+MUST_CHECK Rc text_by_ref(Ctx *cx, Str ref, Str *ret);
 
 #endif

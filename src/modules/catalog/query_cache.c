@@ -79,6 +79,12 @@ Rc query_version(Ctx *cx, int64_t *ret)
     return RC_OK;
 }
 
+Rc query_touch(Ctx *cx)
+{
+    tx_on_commit(cx->tx, query_changed, NULL);
+    return tx_exec(cx->tx, &catalog_query_touch, NO_PARAMS, NULL, &cx->error);
+}
+
 void query_changed(void *unused)
 {
     (void)unused;
@@ -88,20 +94,20 @@ void query_changed(void *unused)
     mutex_unlock(&lock);
 }
 
-bool cache_get(Ctx *cx, CacheName name, int64_t version, Str key, Str *ret)
+bool cache_get(Ctx *cx, CacheName name, int64_t version, Str key, Buf *out)
 {
     mutex_lock(&lock);
     const Cache *cache = &caches[name];
     bool mine = owner == cx->platform->db && cache->arena && cache->version == version;
     const Str *found = mine ? map_get(&cache->map, key) : NULL;
     if (found) {
-        *ret = str_dup(cx->arena, *found);
+        buf_put(out, *found);
     }
     mutex_unlock(&lock);
     return found != NULL;
 }
 
-void cache_put(Ctx *cx, CacheName name, int64_t version, Str key, Str value)
+void cache_put(Ctx *cx, CacheName name, int64_t version, Str key, Str other, Str value)
 {
     size_t most = name == CACHE_ENTITIES ? ENTITIES_BYTES : ANSWERS_BYTES;
     if (key.len + value.len > VALUE_BYTES_MAX) {
@@ -119,6 +125,9 @@ void cache_put(Ctx *cx, CacheName name, int64_t version, Str key, Str value)
         Str *copy = ARENA_NEW(cache->arena, Str);
         *copy = str_dup(cache->arena, value);
         map_put(&cache->map, str_dup(cache->arena, key), copy);
+        if (other.len) {
+            map_put(&cache->map, str_dup(cache->arena, other), copy);
+        }
     }
     mutex_unlock(&lock);
 }

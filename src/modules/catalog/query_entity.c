@@ -8,11 +8,11 @@
 #include "modules/catalog/catalog.h"
 #include "modules/catalog/catalog_priv.h"
 
-static Rc read_entity(Ctx *cx, const Query *query, Str key, Str *ret)
+Rc entity_by_uid(Ctx *cx, Str uid, Str *ret)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(ctx_read(cx));
-    TRY(tx_query(cx->tx, query, PARAMS(P_STR(key)), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_query_by_uid, PARAMS(P_STR(uid)), &rows, &cx->error));
     if (rows_next(rows)) {
         *ret = entity_text(cx->arena, rows_str(rows, 0), rows_str(rows, 1), rows_str(rows, 2));
         return RC_OK;
@@ -21,32 +21,12 @@ static Rc read_entity(Ctx *cx, const Query *query, Str key, Str *ret)
     return RC_NOT_FOUND;
 }
 
-Rc entity_by_ref(Ctx *cx, Str ref, Str *ret)
-{
-    int64_t version;
-    if (cx->tx || db_kind(cx->platform->db) == DB_SQLITE) {
-        return read_entity(cx, &catalog_query_by_ref, ref, ret);
-    }
-    TRY(query_version(cx, &version));
-    if (cache_get(cx, CACHE_ENTITIES, version, ref, ret)) {
-        return RC_OK;
-    }
-    TRY(read_entity(cx, &catalog_query_by_ref, ref, ret));
-    cache_put(cx, CACHE_ENTITIES, version, ref, *ret);
-    return RC_OK;
-}
-
-Rc entity_by_uid(Ctx *cx, Str uid, Str *ret)
-{
-    return read_entity(cx, &catalog_query_by_uid, uid, ret);
-}
-
 Rc catalog_entity(Ctx *cx, Str ref, Json **ret)
 {
     EntityRef parts;
     Str text;
     TRY(entity_ref_parse(ref, STR_EMPTY, STR_EMPTY, &parts, &cx->error));
-    Rc rc = entity_by_ref(cx, entity_ref_str(cx->arena, parts), &text);
+    Rc rc = text_by_ref(cx, entity_ref_str(cx->arena, parts), &text);
     if (rc == RC_NOT_FOUND) {
         return fail(cx, RC_NOT_FOUND, "there is no entity %.*s", STR_ARG(ref));
     }
@@ -76,7 +56,7 @@ static Rc write_refs_sql(SqlBuild *b, const Str *refs, size_t n, const Json *fil
     return buf_ok(&list) ? RC_OK : RC_LIMIT;
 }
 
-Rc entities_by_refs(
+static Rc filtered_by_refs(
     Ctx *cx, const Str *refs, size_t n, const Json *filter, const FieldList *fields, Buf *out)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
@@ -102,10 +82,23 @@ Rc entities_by_refs(
         items[at] = text;
     }
     TRY(rows_error(rows, &cx->error));
-    buf_lit(out, "{\"items\":[");
     for (size_t i = 0; i < n; i++) {
         buf_put(out, i ? STR(",") : STR_EMPTY);
         buf_put(out, items[i].len ? items[i] : STR("null"));
+    }
+    return RC_OK;
+}
+
+Rc entities_by_refs(
+    Ctx *cx, const Str *refs, size_t n, const Json *filter, const FieldList *fields, Buf *out)
+{
+    int64_t version;
+    buf_lit(out, "{\"items\":[");
+    if (filter) {
+        TRY(filtered_by_refs(cx, refs, n, filter, fields, out));
+    } else {
+        TRY(query_version(cx, &version));
+        TRY(texts_by_ref(cx, version, refs, n, fields, out));
     }
     buf_lit(out, "]}");
     return RC_OK;
@@ -146,7 +139,7 @@ Rc entity_ancestry(Ctx *cx, Str ref, Buf *out)
     Ancestor at = {.ref = ref};
     Map seen = map_init(cx->arena);
     TRY(ctx_read(cx));
-    TRY(read_entity(cx, &catalog_query_by_ref, ref, &at.text));
+    TRY(text_by_ref(cx, ref, &at.text));
     map_put(&seen, ref, &seen);
     VEC_PUSH(&todo, at);
     buf_lit(out, "{\"rootEntityRef\":");

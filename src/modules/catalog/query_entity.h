@@ -6,9 +6,7 @@
 
 #include "modules/catalog/query.h"
 
-/* ref: full, lower case. RC_NOT_FOUND without a message when it is not there. Outside of a
- * transaction PostgreSQL's answers come from the cache. */
-MUST_CHECK Rc entity_by_ref(Ctx *cx, Str ref, Str *ret);
+/* RC_NOT_FOUND without a message when it is not there. */
 MUST_CHECK Rc entity_by_uid(Ctx *cx, Str uid, Str *ret);
 /* {"items":[entity or null, …]} in the order of refs, which are compared as they stand. */
 MUST_CHECK Rc entities_by_refs(

@@ -103,6 +103,32 @@ static Scan scan_init(Ctx *cx, const EntityScan *ask, bool probe)
 
 /* ---- the statement */
 
+/* The kind that a filter asks for, as a condition that must hold; NULL when it does not. */
+static const Json *kind_of(const Json *filter)
+{
+    const Json *all = json_get_c(filter, "$all"), *kind = json_get_c(filter, "kind");
+    for (uint32_t i = 0; all && !kind && i < all->n; i++) {
+        kind = json_get_c(all->items[i], "kind");
+    }
+    return json_is(kind, JSON_STRING) ? kind : NULL;
+}
+
+/* Full-text matches in the order of their numbers. Most of them may be of another kind: an index
+ * tells which, without their rows. */
+static void write_from_text(Scan *s)
+{
+    const Json *kind = kind_of(s->ask->query->filter);
+    buf_lit(&s->sql.sql, "entity_text CROSS JOIN entities e WHERE e.n = entity_text.rowid AND "
+                         "entity_text MATCH ");
+    sql_param(&s->sql, P_STR(s->text.trigrams));
+    if (kind) {
+        buf_lit(&s->sql.sql, " AND EXISTS (SELECT 1 FROM entities k INDEXED BY entities_by_kind_n "
+                             "WHERE k.n = entity_text.rowid AND k.kind = ");
+        sql_param(&s->sql, P_STR(str_lower_utf8(s->cx->arena, kind->text)));
+        buf_char(&s->sql.sql, ')');
+    }
+}
+
 static void write_from(Scan *s)
 {
     Buf *sql = &s->sql.sql;
@@ -122,9 +148,7 @@ static void write_from(Scan *s)
         break;
     case SORT_NUMBER:
         if (s->by_text) {
-            buf_lit(sql, "entity_text CROSS JOIN entities e WHERE e.n = entity_text.rowid AND "
-                         "entity_text MATCH ");
-            sql_param(&s->sql, P_STR(s->text.trigrams));
+            write_from_text(s);
             break;
         }
         buf_lit(sql, "entities e WHERE 1 = 1");
@@ -212,8 +236,13 @@ static void write_order(Scan *s, int64_t limit, int64_t offset)
 
 static EntityRow read_row(Rows *rows)
 {
-    return (EntityRow){rows_i64(rows, 0), rows_str(rows, 1), rows_str(rows, 2), rows_str(rows, 3),
-                       rows_str(rows, 4)};
+    EntityRow row = {.n = rows_i64(rows, 0), .value = rows_str(rows, 1)};
+    if (rows_columns(rows) > 2) {
+        row.body = rows_str(rows, 2);
+        row.errors = rows_str(rows, 3);
+        row.tail = rows_str(rows, 4);
+    }
+    return row;
 }
 
 static bool row_matches(const Scan *s, Arena *scratch, const EntityRow *row)
@@ -235,12 +264,13 @@ typedef struct Place {
     int64_t skip, left;
 } Place;
 
-static Rc start(Scan *s, const Place *place, int64_t limit, int64_t offset, Rows **ret)
+static Rc
+start(Scan *s, const Place *place, bool keys_only, int64_t limit, int64_t offset, Rows **ret)
 {
     buf_clear(&s->sql.sql);
     s->sql.params.n = 0;
-    buf_fmt(&s->sql.sql, "SELECT %s, %s, e.body, e.errors, e.tail FROM ", number_of(s),
-            s->sort.value);
+    buf_fmt(&s->sql.sql, "SELECT %s, %s", number_of(s), s->sort.value);
+    buf_put(&s->sql.sql, keys_only ? STR(" FROM ") : STR(", e.body, e.errors, e.tail FROM "));
     write_from(s);
     write_conditions(s);
     if (place->after) {
@@ -261,7 +291,8 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
     CLEANUP(arena_cleanup) Arena *scratch = tested ? arena_new(64 * KIB) : NULL;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     int64_t seen = 0, size = tested ? TESTED_BATCH : MIN(place->left, (int64_t)BATCH);
-    TRY(start(s, place, size, tested ? 0 : place->skip, &rows));
+    bool keys_only = s->ask->keys_only && !tested;
+    TRY(start(s, place, keys_only, size, tested ? 0 : place->skip, &rows));
     place->skip = tested ? place->skip : 0;
     *ret_more = true;
     while (*ret_more && rows_next(rows)) {
@@ -528,13 +559,15 @@ static Str total_key(Arena *arena, const EntityQuery *q)
 Rc query_total(Ctx *cx, const EntityQuery *q, int64_t *ret)
 {
     int64_t version;
-    Str key = total_key(cx->arena, q), known;
+    Str key = total_key(cx->arena, q);
+    Buf known = buf_init(cx->arena, KIB);
     TRY(query_version(cx, &version));
-    if (cache_get(cx, CACHE_ANSWERS, version, key, &known) && str_to_i64(known, ret)) {
+    if (cache_get(cx, CACHE_ANSWERS, version, key, &known) && str_to_i64(buf_str(&known), ret)) {
         return RC_OK;
     }
     TRY(ctx_read(cx));
     TRY(count(cx, q, ret));
-    cache_put(cx, CACHE_ANSWERS, version, key, str_fmt(cx->arena, "%lld", (long long)*ret));
+    Str text = str_fmt(cx->arena, "%lld", (long long)*ret);
+    cache_put(cx, CACHE_ANSWERS, version, key, STR_EMPTY, text);
     return RC_OK;
 }

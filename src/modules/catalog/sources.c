@@ -9,6 +9,7 @@
 #include "catalog_sources_sql.h"
 #include "data/json.h"
 #include "modules/catalog/catalog_priv.h"
+#include "modules/catalog/query.h"
 #include "platform/settings/settings.h"
 
 #include <stdlib.h>
@@ -361,6 +362,9 @@ static Rc mark_orphans(Ctx *cx)
         TRY(tx_exec(cx->tx, &catalog_sources_mark_orphan,
                     PARAMS(P_I64(orphans.at[i].n), P_STR(orphans.at[i].body), P_I64(time_now_us())),
                     NULL, &cx->error));
+    }
+    if (orphans.n) {
+        TRY(query_touch(cx));
     }
     return ctx_commit(cx);
 }
