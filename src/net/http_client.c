@@ -67,6 +67,12 @@ void http_client_set_clock(HttpClient *client, int64_t (*now)(void *user), void 
     client->breaker.now_user = user;
 }
 
+void http_client_observe(HttpClient *client, HttpObserve fn, void *user)
+{
+    client->observe = fn;
+    client->observe_user = user;
+}
+
 /* ---- what may be asked */
 
 static bool is_token(Str s)
@@ -320,6 +326,9 @@ Rc http_client_call(
 
     answer.duration_us = time_monotonic_us() - start;
     counters_add(&client->counters, call->kind, rc, answer.duration_us);
+    if (client->observe) {
+        client->observe(client->observe_user, call, rc ? NULL : &answer, rc, answer.duration_us);
+    }
     if (rc == RC_OK) {
         *ret = answer;
     }

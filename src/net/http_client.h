@@ -70,6 +70,15 @@ void http_client_free(HttpClient *client); /* no call may be under way; NULL is 
 MUST_CHECK Rc http_client_call(
     HttpClient *client, const HttpCall *call, Arena *arena, HttpAnswer *ret, Error *err);
 
+/* Calls fn after every call, on its thread, with the answer or, when there was none, NULL and why.
+ * For traces; set before the first call. */
+typedef void (*HttpObserve)(void *user,
+                            const HttpCall *call,
+                            const HttpAnswer *answer,
+                            Rc rc,
+                            int64_t duration_us);
+void http_client_observe(HttpClient *client, HttpObserve fn, void *user);
+
 /* Counters per kind for /metrics: calls fn for each. failures counts every call without an answer,
  * those refused by the guard or an open breaker included. Kinds beyond 31, and calls without one,
  * are counted as "other". */

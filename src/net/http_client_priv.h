@@ -109,6 +109,8 @@ struct HttpClient {
     size_t n_idle;
     Breaker breaker;
     Counters counters;
+    HttpObserve observe; /* NULL: nobody */
+    void *observe_user;
 };
 
 /* One request and its answer; no redirects. */

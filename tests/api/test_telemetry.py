@@ -160,6 +160,22 @@ def test_job_run_becomes_a_span(new_server, new_collector):
     assert "parentSpanId" not in span
 
 
+def test_outbound_call_becomes_a_client_span(new_server, new_collector):
+    """The catalog reads a location over HTTP; the calls that send spans are not traced themselves."""
+    collector = new_collector()
+    config = (f"catalog:\n  locations:\n    - {{type: url, target: '{collector.url}/catalog-info.yaml'}}\n"
+              f"reading:\n  allow:\n    - host: 127.0.0.1:{collector.server.server_port}\n")
+    new_server(config=config, env={"FAIRWAY_TELEMETRY_OTLP_ENDPOINT": collector.url})
+    span = collector.wait_for(lambda s: s["kind"] == 3, "the span of a call")[0]
+    assert span["name"] == "GET"
+    found = attributes(span)
+    assert found["server.address"] == "127.0.0.1"
+    assert int(found["server.port"]) == collector.server.server_port
+    assert found["http.response.status_code"] == found["error.type"] == "501"  # the collector knows no GET
+    assert span["status"] == {"code": 2}
+    assert {attributes(s)["fairway.call.kind"] for s in collector.spans() if s["kind"] == 3} == {"catalog"}
+
+
 def test_collector_away_for_a_moment(new_server, new_collector):
     """503 with Retry-After: the same spans come again, none twice, and nobody waits."""
     collector = new_collector((503, {"Retry-After": "1"}, b"{}"), (429, {}, b"{}"))

@@ -16,6 +16,37 @@ static Metric *counter(const Platform *platform, const char *labels)
                            "Spans by what became of them.");
 }
 
+/* A call to another server. Whose request or job it was made for is not known here, so it is a
+ * trace of its own. */
+static void
+trace_call(void *user, const HttpCall *call, const HttpAnswer *answer, Rc rc, int64_t duration_us)
+{
+    enum { FIRST_ERROR = 400, STATUS_SIZE = 16 };
+    char status[STATUS_SIZE];
+    Url url = {0};
+    if (str_is(str_from(call->kind), TELEMETRY_CALL_KIND) || !url_parse(call->url, &url)) {
+        return; /* our own */
+    }
+    snprintf(status, sizeof(status), "%d", answer ? answer->status : 0);
+    const char *error = rc ? rc_slug(rc) : NULL;
+    if (answer && answer->status >= FIRST_ERROR) {
+        error = status;
+    }
+    const SpanAttr attrs[] = {
+        {.key = "http.request.method",       .text = str_from(http_method_name(call->method))   },
+        {.key = "server.address",            .text = url.host                                   },
+        {.key = "server.port",               .number = url.port                                 },
+        {.key = "fairway.call.kind",         .text = str_from(call->kind ? call->kind : "other")},
+        {.key = "http.response.status_code", .number = answer ? answer->status : 0              },
+    };
+    telemetry_span(user, &(Span){.kind = SPAN_CLIENT,
+                                 .name = attrs[0].text,
+                                 .duration_us = duration_us,
+                                 .error = error,
+                                 .attrs = attrs,
+                                 .n_attrs = ARRAY_LEN(attrs) - (answer ? 0 : 1)});
+}
+
 Rc telemetry_start(Platform *platform, Error *err)
 {
     Str given = settings_str(platform->settings, "telemetry.otlp_endpoint");
@@ -45,6 +76,7 @@ Rc telemetry_start(Platform *platform, Error *err)
     t->dropped = counter(platform, "result=\"dropped\"");
     t->failed = counter(platform, "result=\"failed\"");
     platform->telemetry = t;
+    http_client_observe(platform->http, trace_call, t);
     thread_start(&t->thread, "telemetry", telemetry_main, t);
     return RC_OK;
 }
@@ -60,6 +92,7 @@ void telemetry_stop(Platform *platform)
     cond_signal(&t->wake);
     mutex_unlock(&t->lock);
     thread_join(&t->thread);
+    http_client_observe(platform->http, NULL, NULL);
     platform->telemetry = NULL;
     ASSERT(t->n == 0); /* the thread has emptied it */
     cond_done(&t->wake);

@@ -123,7 +123,7 @@ static Attempt attempt(Telemetry *t, Arena *arena, Str body, int64_t timeout_us)
                      .allow = allow_endpoint,
                      .allow_user = t,
                      .no_breaker = true, /* it waits by itself */
-                     .kind = "telemetry"};
+                     .kind = TELEMETRY_CALL_KIND};
     if (http_client_call(t->platform->http, &call, arena, &answer, &a.error) != RC_OK) {
         return a;
     }

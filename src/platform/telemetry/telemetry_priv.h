@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 enum { SPAN_ID_LEN = 16, TRACE_ID_LEN = 32 };
+#define TELEMETRY_CALL_KIND "telemetry" /* of the calls that send spans */
 
 /* A span in the queue: its JSON, on the heap. */
 typedef struct SpanText {
