@@ -6,7 +6,6 @@
  * STALE_US, because another process may have handled the events in between. */
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/thread.h"
 #include "base/time.h"
 #include "base/vec.h"
 
@@ -20,15 +19,14 @@ typedef struct Hook {
     const Json *types;
 } Hook;
 
-/* The last list, of the process. */
+/* The last list. Only the subscription's thread uses it, and there is one in a process. */
 static struct {
-    Mutex lock; /* guards the rest */
     const Db *of;
     Arena *arena;
     Hook *hooks;
     size_t n;
     int64_t read_us; /* monotonic */
-} known = {.lock = MUTEX_INIT};
+} known;
 
 static Rc read_hooks(Ctx *cx)
 {
@@ -73,24 +71,21 @@ static bool wants(const Hook *hook, Str type)
 /* The ids of the webhooks that want the event, in cx's arena. */
 static Rc who_wants(Ctx *cx, const Event *event, Str **ret, size_t *ret_n)
 {
-    Rc rc = RC_OK;
     size_t n = 0;
-    mutex_lock(&known.lock);
     bool is_stale = known.of != cx->platform->db || str_starts(event->type, STR("webhooks.")) ||
                     time_monotonic_us() - known.read_us > STALE_US;
     if (is_stale) {
-        rc = read_hooks(cx);
+        TRY(read_hooks(cx));
     }
-    Str *ids = ARENA_ARRAY(cx->arena, Str, rc == RC_OK ? known.n : 0);
-    for (size_t i = 0; rc == RC_OK && i < known.n; i++) {
+    Str *ids = ARENA_ARRAY(cx->arena, Str, known.n);
+    for (size_t i = 0; i < known.n; i++) {
         if (wants(&known.hooks[i], event->type)) {
             ids[n++] = str_dup(cx->arena, known.hooks[i].id);
         }
     }
-    mutex_unlock(&known.lock);
     *ret = ids;
     *ret_n = n;
-    return rc;
+    return RC_OK;
 }
 
 /* ---- queueing */
