@@ -11,7 +11,7 @@ flock 9
 if ! cmp -s package-lock.json "$packages/installed"; then
   rm -f "$packages/installed"
   cp package.json package-lock.json .npmrc "$packages/"
-  (cd "$packages" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  (cd "$packages" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error)
   cp package-lock.json "$packages/installed"
 fi
 "$packages/node_modules/.bin/tsc" --noEmit -p .

@@ -73,12 +73,20 @@ const char *app_data_dir(Settings *settings, Arena *arena);
 const char *app_database_url(Settings *settings, Arena *arena);
 MUST_CHECK Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Error *err);
 
+/* From where the program was started; "." and ".." resolved by their text. */
+const char *app_absolute_path(Arena *arena, const char *path);
+
+/* serve.c: is it an address of this machine alone? */
+bool app_is_loopback(Str host);
+
 /* cli_settings.c */
 /* Takes a switch off the arguments; was it there? */
 bool app_take_switch(int *argc, char **argv, const char *name);
 /* Splits --config FILE… off the arguments and loads the settings; prints the error and gives NULL
  * when they are wrong. */
 Settings *app_load_settings(int argc, char **argv);
+/* The same, without setting up the log and telling the warnings there. */
+Settings *app_read_settings(int argc, char **argv);
 /* "error: …" with line, fields and the detail an operator needs, on standard error. */
 void app_print_error(const char *doing, const Error *err);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fairway catalog import, fairway import backstage: registers locations with a server. */
+ * fairway catalog import, fairway import backstage: registers URLs with a server, and writes the
+ * entities of files to it. */
 #include "base/map.h"
 
 #include "app/app.h"
+#include "app/catalog_files.h"
 #include "app/cli.h"
+#include "modules/catalog/entity.h"
 
 #include <stdlib.h>
 
@@ -31,7 +34,7 @@ take_options(Import *import, int argc, char **argv, const char *extra, const cha
         } else if (extra && strcmp(argv[at], extra) == 0 && at + 1 < argc) {
             *ret_extra = argv[at + 1];
             at += 2;
-        } else if (argv[at][0] != '-') {
+        } else if (argv[at][0] != '-' || !argv[at][1]) {
             argv[left++] = argv[at++];
         } else if (cli_args_take_option(&import->args, argc, argv, &at, &taken, &err) != RC_OK ||
                    !taken) {
@@ -53,14 +56,29 @@ static int ask(Import *import, const CliCall *call, CliAnswer *ret)
     return EXIT_OK;
 }
 
-/* ---- registering */
+/* A call with a JSON body. EXIT_OK: there is an answer, whatever its status. */
+static int send(Import *import, HttpMethod method, Str target, const Json *body, CliAnswer *ret)
+{
+    CliRequest request = {.method = method,
+                          .target = target,
+                          .headers = {{STR("Content-Type"), STR("application/json")}},
+                          .n_headers = 1,
+                          .body = json_to_str(import->arena, body)};
+    CliCall call = {.url = import->args.server,
+                    .token = import->args.token,
+                    .timeout_us = import->args.timeout_us,
+                    .request = &request};
+    return ask(import, &call, ret);
+}
 
-static void tell(const Import *import, const char *what, Str type, Str target)
+static void tell(const Import *import, const char *what, Str about)
 {
     if (!import->args.quiet) {
-        printf("%s %.*s:%.*s\n", what, STR_ARG(type), STR_ARG(target));
+        printf("%s %.*s\n", what, STR_ARG(about));
     }
 }
+
+/* ---- registering */
 
 static void tell_found(Import *import, const CliAnswer *answer)
 {
@@ -79,35 +97,28 @@ static void tell_found(Import *import, const CliAnswer *answer)
 static int register_one(Import *import, Str type, Str target)
 {
     Json *body = json_object(import->arena);
+    Str location = str_fmt(import->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(target));
     json_set_str(import->arena, body, "type", type);
     json_set_str(import->arena, body, "target", target);
-    CliRequest request = {.method = HTTP_POST,
-                          .target = import->dry_run ? STR("/api/catalog/locations?dryRun=true")
-                                                    : STR("/api/catalog/locations"),
-                          .headers = {{STR("Content-Type"), STR("application/json")}},
-                          .n_headers = 1,
-                          .body = json_to_str(import->arena, body)};
-    CliCall call = {.url = import->args.server,
-                    .token = import->args.token,
-                    .timeout_us = import->args.timeout_us,
-                    .request = &request};
     CliAnswer answer;
-    int code = ask(import, &call, &answer);
+    Str path =
+        import->dry_run ? STR("/api/catalog/locations?dryRun=true") : STR("/api/catalog/locations");
+    int code = send(import, HTTP_POST, path, body, &answer);
     if (code != EXIT_OK) {
         return code;
     }
     if (answer.status == 409) {
         import->n_known++;
-        tell(import, "known already", type, target);
+        tell(import, "known already", location);
         return EXIT_OK;
     }
     if (answer.status >= 400) {
         import->n_failed++;
-        fprintf(stderr, "%.*s:%.*s\n  ", STR_ARG(type), STR_ARG(target));
+        fprintf(stderr, "%.*s\n  ", STR_ARG(location));
         return cli_report(import->arena, NULL, &answer);
     }
     import->n_registered++;
-    tell(import, import->dry_run ? "would register" : "registered", type, target);
+    tell(import, import->dry_run ? "would register" : "registered", location);
     if (import->dry_run && !import->args.quiet) {
         tell_found(import, &answer);
     }
@@ -120,40 +131,102 @@ static bool is_url(const char *text)
            str_starts(str_from(text), STR("https://"));
 }
 
-static int import_target(Import *import, const char *target)
+/* ---- files of this machine: their entities are written one by one */
+
+static int write_entity(Import *import, const Json *entity)
 {
-    if (is_url(target)) {
-        return register_one(import, STR("url"), str_from(target));
+    EntityRef ref = entity_ref_of(entity);
+    Str name = entity_ref_str(import->arena, ref);
+    Buf target = buf_init(import->arena, 8 * KIB);
+    if (import->dry_run) {
+        tell(import, "would write", name);
+        return EXIT_OK;
     }
-    char *path = realpath(target, NULL);
-    if (!path) {
-        fprintf(stderr, "fairway: there is no file %s\n", target);
-        return EXIT_NOT_FOUND;
+    buf_lit(&target, "/api/catalog/entities/by-name/");
+    buf_url(&target, ref.kind);
+    buf_char(&target, '/');
+    buf_url(&target, ref.namespace_);
+    buf_char(&target, '/');
+    buf_url(&target, ref.name);
+    CliAnswer answer;
+    int code = send(import, HTTP_PUT, buf_str(&target), entity, &answer);
+    if (code == EXIT_OK && answer.status >= 400) {
+        fprintf(stderr, "%.*s\n  ", STR_ARG(name));
+        return cli_report(import->arena, NULL, &answer);
     }
-    Str kept = str_dup(import->arena, str_from(path));
-    free(path);
-    return register_one(import, STR("file"), kept);
+    if (code == EXIT_OK) {
+        tell(import, answer.status == 201 ? "created" : "updated", name);
+    }
+    return code;
+}
+
+static bool is_hopeless(int code)
+{
+    return code == EXIT_UNREACHABLE || code == EXIT_DENIED; /* the others would go the same way */
+}
+
+static int write_entities(Import *import, CatalogFiles *files)
+{
+    size_t n;
+    int code = EXIT_OK;
+    if (catalog_files_check(files)) {
+        catalog_files_print(files, import->args.quiet, stderr);
+        return EXIT_FAILED;
+    }
+    if (catalog_files_unread(files).len) {
+        fprintf(stderr,
+                "fairway: a placeholder names %.*s, which only a server reads: register the URL of "
+                "its file\n",
+                STR_ARG(catalog_files_unread(files)));
+        return EXIT_FAILED;
+    }
+    const Json *const *entities = catalog_files_entities(files, &n);
+    for (size_t i = 0; i < n && !is_hopeless(code); i++) {
+        int one = write_entity(import, entities[i]);
+        code = one != EXIT_OK ? one : code;
+    }
+    return code;
+}
+
+static int import_targets(Import *import, CatalogFiles *files, int n, char **targets)
+{
+    Error err = {0};
+    int code = EXIT_OK;
+    for (int i = 0; i < n && !is_hopeless(code); i++) {
+        if (is_url(targets[i])) {
+            int one = register_one(import, STR("url"), str_from(targets[i]));
+            code = one != EXIT_OK ? one : code;
+        } else if (catalog_files_add(files, targets[i], &err) != RC_OK) {
+            app_print_error("catalog import", &err);
+            return EXIT_NOT_FOUND;
+        }
+    }
+    if (catalog_files_count(files) && !is_hopeless(code)) {
+        int written = write_entities(import, files);
+        code = written != EXIT_OK ? written : code;
+    }
+    return code;
 }
 
 int catalog_import_command(int argc, char **argv)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
     Import import = {.arena = arena};
+    CatalogFiles *files;
+    Error err = {0};
     int n = take_options(&import, argc, argv, NULL, NULL);
-    int code = EXIT_OK;
     if (n <= 0) {
         if (n == 0) {
-            fprintf(stderr, "fairway: name the files or URLs to register\n");
+            fprintf(stderr, "fairway: name the files or URLs to import\n");
         }
         return EXIT_USAGE;
     }
-    for (int i = 0; i < n; i++) {
-        int one = import_target(&import, argv[i]);
-        code = one != EXIT_OK ? one : code;
-        if (one == EXIT_UNREACHABLE || one == EXIT_DENIED) {
-            break; /* the others would go the same way */
-        }
+    if (catalog_files_new(arena, &files, &err) != RC_OK) {
+        app_print_error("catalog import", &err);
+        return EXIT_FAILED;
     }
+    int code = import_targets(&import, files, n, argv);
+    catalog_files_free(files);
     return code;
 }
 

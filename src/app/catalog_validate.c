@@ -1,336 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fairway catalog validate: the catalog's own checks on files, without a server, for editors and
- * CI. What a Location names beside it is checked too. Nothing is fetched: placeholders that name a
- * URL stand as empty objects. */
-#include "base/file.h"
-#include "base/map.h"
-
+ * fairway catalog validate: tells what the catalog would refuse, for editors and CI. */
 #include "app/app.h"
+#include "app/catalog_files.h"
 #include "app/cli.h"
-#include "data/yaml.h"
-#include "modules/catalog/entity.h"
-#include "modules/catalog/kinds.h"
 
-#include <stdlib.h>
-#include <sys/stat.h>
-
-enum { FILES_MAX = 200000 };
-static const size_t file_max = 32 * MIB;
-
-typedef struct Finding {
-    Str file, ref, name, message, pointer;
-    uint32_t line, column;
-} Finding;
-
-typedef struct Validation {
-    Arena *arena;
-    Kinds *kinds;
-    VEC(Str) files; /* absolute, as they are found; grows while it is walked */
-    Map seen;       /* files; refs to the file that has them first */
-    Map refs;
-    VEC(Finding) findings;
-    size_t n_entities;
-} Validation;
-
-/* ---- what to look at */
-
-static void add_file(Validation *v, Str path)
+static Rc take_arguments(CatalogFiles *files, CliArgs *args, int argc, char **argv, Error *err)
 {
-    if (!map_has(&v->seen, path) && v->files.n < FILES_MAX) {
-        map_put(&v->seen, path, v);
-        VEC_PUSH(&v->files, path);
-    }
-}
-
-static Rc add_argument(Validation *v, const char *argument, Error *err)
-{
-    struct stat st;
-    char *folder = realpath(".", NULL);
-    Str pattern = path_join(v->arena, str_from(folder ? folder : "/"), str_from(argument));
-    free(folder);
-    if (strcmp(argument, "-") == 0) {
-        add_file(v, STR("-"));
-        return RC_OK;
-    }
-    if (stat(argument, &st) == 0 && S_ISREG(st.st_mode)) {
-        add_file(v, pattern);
-        return RC_OK;
-    }
-    Str *paths;
-    size_t n = 0;
-    if (stat(argument, &st) == 0 && S_ISDIR(st.st_mode)) {
-        Str named = str_fmt(v->arena, "%.*s/**/catalog-info.{yaml,yml,json}", STR_ARG(pattern));
-        TRY(file_glob(v->arena, named, FILES_MAX, &paths, &n, err));
-        pattern = str_fmt(v->arena, "%.*s/**/*.{yaml,yml}", STR_ARG(pattern));
-    }
-    if (n == 0) {
-        TRY(file_glob(v->arena, pattern, FILES_MAX, &paths, &n, err));
-    }
-    for (size_t i = 0; i < n; i++) {
-        add_file(v, paths[i]);
-    }
-    return n ? RC_OK : error_set(err, RC_NOT_FOUND, "there is no catalog file at %s", argument);
-}
-
-/* ---- what is wrong */
-
-static void add_finding(Validation *v, Finding finding)
-{
-    finding.ref = str_dup(v->arena, finding.ref);
-    finding.name = str_dup(v->arena, finding.name);
-    finding.message = str_dup(v->arena, finding.message);
-    finding.pointer = str_dup(v->arena, finding.pointer);
-    VEC_PUSH(&v->findings, finding);
-}
-
-static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *err)
-{
-    (void)user;
-    if (!str_starts(location, STR("file:"))) {
-        *ret = STR("{}");
-        return RC_OK;
-    }
-    return file_read(arena, str_cstr(arena, str_from_index(location, 5)), file_max, ret, err);
-}
-
-static void check_target(Validation *v, Str file, const Json *target, Arena *scratch)
-{
-    Str text = json_str(target), location;
-    Error err = {0};
-    Str base = str_fmt(scratch, "file:%.*s", STR_ARG(file));
-    if (text.len == 0 || str_find(text, STR("://")) != SIZE_MAX ||
-        str_find_char(text, '*') != SIZE_MAX || str_is(file, "-") ||
-        location_resolve(scratch, base, text, &location, &err) != RC_OK ||
-        !str_starts(location, STR("file:"))) {
-        return; /* only a server can tell */
-    }
-    Str path = str_dup(v->arena, str_from_index(location, 5));
-    if (file_exists(str_cstr(scratch, path))) {
-        add_file(v, path);
-    } else {
-        add_finding(v,
-                    (Finding){.file = file,
-                              .name = STR("NotFoundError"),
-                              .message = str_fmt(scratch, "there is no file %.*s", STR_ARG(text)),
-                              .line = target->line,
-                              .column = target->column});
-    }
-}
-
-static void check_targets(Validation *v, Str file, const Json *entity, Arena *scratch)
-{
-    const Json *spec = json_get_c(entity, "spec"), *targets = json_get_c(spec, "targets");
-    Str type = json_str_at(spec, "type");
-    if (!str_eq_nocase(json_str_at(entity, "kind"), STR("Location")) || str_is(type, "url")) {
-        return;
-    }
-    if (json_get_c(spec, "target")) {
-        check_target(v, file, json_get_c(spec, "target"), scratch);
-    }
-    for (uint32_t i = 0; json_is(targets, JSON_ARRAY) && i < targets->n; i++) {
-        check_target(v, file, targets->items[i], scratch);
-    }
-}
-
-static void check_unique(Validation *v, Str file, const Json *entity, Str ref)
-{
-    Str *other = map_get(&v->refs, ref);
-    if (!other) {
-        Str *mine = ARENA_NEW(v->arena, Str);
-        *mine = file;
-        map_put(&v->refs, str_dup(v->arena, ref), mine);
-        return;
-    }
-    CLEANUP(arena_cleanup) Arena *scratch = arena_new(0);
-    Str message = str_fmt(scratch, "%.*s stands in %.*s too: one of them will be ignored",
-                          STR_ARG(ref), STR_ARG(*other));
-    add_finding(v, (Finding){.file = file,
-                             .ref = ref,
-                             .name = STR("ConflictError"),
-                             .message = message,
-                             .line = entity->line,
-                             .column = entity->column});
-}
-
-static void add_problem(Validation *v, Str file, Str ref, const EntityProblem *problem)
-{
-    add_finding(v, (Finding){.file = file,
-                             .ref = ref,
-                             .name = problem->name.len ? problem->name : STR("InputError"),
-                             .message = problem->message,
-                             .pointer = problem->pointer,
-                             .line = problem->line,
-                             .column = problem->column});
-}
-
-static void add_error(Validation *v, Str file, Str ref, const Json *at, const Error *err)
-{
-    add_finding(v, (Finding){.file = file,
-                             .ref = ref,
-                             .name = STR("InputError"),
-                             .message = str_from(err->message),
-                             .line = err->line ? err->line
-                                     : at      ? at->line
-                                               : 0,
-                             .column = err->line ? err->column
-                                       : at      ? at->column
-                                                 : 0});
-}
-
-static void check_entity(Validation *v, Str file, Json *entity, Arena *scratch)
-{
-    EntityProblem problem = {0};
-    EntityRelations relations = {.arena = scratch};
-    Error err = {0};
-    const Json *at = entity;
-    if (entity->type == JSON_NULL) {
-        return; /* an empty document between two marks */
-    }
-    v->n_entities++;
-    if (!entity_validate_envelope(entity, scratch, &problem)) {
-        add_problem(v, file, STR_EMPTY, &problem);
-        return;
-    }
-    Str ref = entity_ref_of_str(scratch, entity);
-    Str base =
-        str_is(file, "-") ? STR("file:/dev/stdin") : str_fmt(scratch, "file:%.*s", STR_ARG(file));
-    if (entity_substitute(&entity, base, read_include, NULL, scratch, &err) != RC_OK) {
-        add_error(v, file, ref, at, &err);
-    } else if (!entity_validate(v->kinds, entity, scratch, &problem)) {
-        add_problem(v, file, ref, &problem);
-    } else if (entity_relations(v->kinds, entity, scratch, &relations, &err) != RC_OK) {
-        add_error(v, file, ref, at, &err);
-    }
-    check_unique(v, file, at, ref);
-    check_targets(v, file, entity, scratch);
-}
-
-static void check_file(Validation *v, Str file)
-{
-    CLEANUP(arena_cleanup) Arena *scratch = arena_new(0);
-    YamlDocument *docs = NULL;
-    size_t n = 0;
-    Str text;
-    Error err = {0};
-    Rc rc = str_is(file, "-") ? cli_read_data(scratch, file, &text, &err)
-                              : file_read(scratch, str_cstr(scratch, file), file_max, &text, &err);
-    if (rc == RC_OK) {
-        rc = yaml_parse_all(scratch, text, NULL, &docs, &n, &err);
-    }
-    for (size_t i = 0; i < n; i++) {
-        check_entity(v, file, docs[i].root, scratch);
-    }
-    if (rc != RC_OK) {
-        add_error(v, file, STR_EMPTY, NULL, &err);
-    }
-}
-
-/* ---- telling */
-
-/* As short as it can be from here. */
-static Str shown_path(Arena *arena, Str file)
-{
-    char *folder = realpath(".", NULL);
-    Str here = str_fmt(arena, "%s/", folder ? folder : "");
-    free(folder);
-    if (str_is(file, "-")) {
-        return STR("standard input");
-    }
-    return str_starts(file, here) ? str_from_index(file, here.len) : file;
-}
-
-static void print_json(const Validation *v, FILE *out)
-{
-    Json *root = json_object(v->arena), *problems = json_array(v->arena);
-    json_set_c(v->arena, root, "files", json_int(v->arena, (int64_t)v->files.n));
-    json_set_c(v->arena, root, "entities", json_int(v->arena, (int64_t)v->n_entities));
-    for (size_t i = 0; i < v->findings.n; i++) {
-        const Finding *f = &v->findings.at[i];
-        Json *item = json_object(v->arena);
-        json_set_str(v->arena, item, "file", shown_path(v->arena, f->file));
-        json_set_c(v->arena, item, "line", json_int(v->arena, f->line));
-        json_set_c(v->arena, item, "column", json_int(v->arena, f->column));
-        json_set_str(v->arena, item, "entityRef", f->ref);
-        json_set_str(v->arena, item, "pointer", f->pointer);
-        json_set_str(v->arena, item, "name", f->name);
-        json_set_str(v->arena, item, "message", f->message);
-        json_push(v->arena, problems, item);
-    }
-    json_set_c(v->arena, root, "problems", problems);
-    Buf text = buf_init(v->arena, 256 * MIB);
-    json_write_pretty(&text, root);
-    fprintf(out, "%.*s\n", STR_ARG(str_trim(buf_str(&text))));
-}
-
-static void print_text(const Validation *v, bool quiet, FILE *out)
-{
-    for (size_t i = 0; i < v->findings.n; i++) {
-        const Finding *f = &v->findings.at[i];
-        Json *message = json_string(v->arena, f->message);
-        fprintf(out, "%.*s:", STR_ARG(shown_path(v->arena, f->file)));
-        if (f->line) {
-            fprintf(out, "%u:%u:", f->line, f->column);
-        }
-        fprintf(out, " %.*s%s%.*s\n", STR_ARG(f->ref), f->ref.len ? ": " : "",
-                STR_ARG(cli_cell(v->arena, message)));
-    }
-    if (!quiet) {
-        fprintf(out, "%zu entit%s in %zu file%s, %zu problem%s\n", v->n_entities,
-                v->n_entities == 1 ? "y" : "ies", v->files.n, v->files.n == 1 ? "" : "s",
-                v->findings.n, v->findings.n == 1 ? "" : "s");
-    }
-}
-
-static int validate(Validation *v, int argc, char **argv)
-{
-    CliArgs args;
-    Error err = {0};
-    cli_args_init(&args, v->arena);
     for (int at = 0; at < argc;) {
         bool taken = false;
-        if (argv[at][0] == '-' && argv[at][1] &&
-            cli_args_take_option(&args, argc, argv, &at, &taken, &err) == RC_OK && !taken) {
-            error_set(&err, RC_INVALID, "there is no option %s", argv[at]);
-        }
-        if (err.code == RC_OK && !taken && add_argument(v, argv[at++], &err) != RC_OK) {
-            break;
-        }
-        if (err.code != RC_OK) {
-            break;
+        if (argv[at][0] == '-' && argv[at][1]) {
+            TRY(cli_args_take_option(args, argc, argv, &at, &taken, err));
+            if (!taken) {
+                return error_set(err, RC_INVALID, "there is no option %s", argv[at]);
+            }
+        } else {
+            TRY(catalog_files_add(files, argv[at++], err));
         }
     }
-    if (err.code == RC_OK && v->files.n == 0) {
-        error_set(&err, RC_INVALID, "name a file, a folder, a glob, or - for standard input");
-    }
-    if (err.code != RC_OK) {
-        app_print_error("catalog validate", &err);
-        return EXIT_USAGE;
-    }
-    for (size_t i = 0; i < v->files.n; i++) {
-        check_file(v, v->files.at[i]);
-    }
-    if (args.output == CLI_JSON) {
-        print_json(v, stdout);
-    } else {
-        print_text(v, args.quiet, stdout);
-    }
-    return v->findings.n ? EXIT_FAILED : EXIT_OK;
+    return catalog_files_count(files)
+               ? RC_OK
+               : error_set(err, RC_INVALID,
+                           "name a file, a folder, a glob, or - for standard input");
 }
 
 int catalog_validate_command(int argc, char **argv)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    Validation v = {.arena = arena,
-                    .files = {.arena = arena},
-                    .seen = map_init(arena),
-                    .refs = map_init(arena),
-                    .findings = {.arena = arena}};
+    CatalogFiles *files = NULL;
+    CliArgs args;
     Error err = {0};
-    if (kinds_new(NULL, 0, &v.kinds, &err) != RC_OK) {
-        app_print_error("catalog validate", &err);
-        return EXIT_FAILED;
+    cli_args_init(&args, arena);
+    Rc rc = catalog_files_new(arena, &files, &err);
+    if (rc == RC_OK) {
+        rc = take_arguments(files, &args, argc, argv, &err);
     }
-    int code = validate(&v, argc, argv);
-    kinds_free(v.kinds);
-    return code;
+    if (rc != RC_OK) {
+        app_print_error("catalog validate", &err);
+        catalog_files_free(files);
+        return EXIT_USAGE;
+    }
+    size_t problems = catalog_files_check(files);
+    if (args.output == CLI_JSON) {
+        catalog_files_print_json(files, stdout);
+    } else {
+        catalog_files_print(files, args.quiet, stdout);
+    }
+    catalog_files_free(files);
+    return problems ? EXIT_FAILED : EXIT_OK;
 }

@@ -76,7 +76,7 @@ static void configure_log(Settings *settings)
     log_configure(level, is_text ? LOG_TEXT : LOG_JSON);
 }
 
-Settings *app_load_settings(int argc, char **argv)
+Settings *app_read_settings(int argc, char **argv)
 {
     const char *files[CONFIG_FILES_MAX];
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
@@ -89,6 +89,15 @@ Settings *app_load_settings(int argc, char **argv)
     }
     if (settings_load(&source, &settings, &err) != RC_OK) {
         app_print_error("settings", &err);
+        return NULL;
+    }
+    return settings;
+}
+
+Settings *app_load_settings(int argc, char **argv)
+{
+    Settings *settings = app_read_settings(argc, argv);
+    if (!settings) {
         return NULL;
     }
     configure_log(settings);

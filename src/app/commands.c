@@ -10,7 +10,7 @@ const Command app_commands[] = {
              "Examples:\n"
              "  fairway serve --auth open\n"
              "  fairway serve --data /var/lib/fairway --host 0.0.0.0 --config fairway.yaml\n"
-             "  fairway serve --config app-config.yaml --config app-config.production.yaml\n",      .run = serve_command,
+             "  fairway serve --config app-config.yaml --config app-config.production.yaml\n",                        .run = serve_command,
      .takes_settings = true},
     {.name = "migrate",
      .usage = "fairway migrate [--status] [OPTIONS]",
@@ -20,7 +20,35 @@ const Command app_commands[] = {
              "exit code is 1 when there is something.\n\n"
              "Examples:\n"
              "  fairway migrate --data /var/lib/fairway\n"
-             "  fairway migrate --status --database postgresql://fairway@db/fairway\n",                                      .run = migrate_command,
+             "  fairway migrate --status --database postgresql://fairway@db/fairway\n",                                                        .run = migrate_command,
+     .takes_settings = true},
+    {.name = "backup",
+     .usage = "fairway backup FILE.tar.gz [--no-secret-key] [OPTIONS]",
+     .summary = "Write a verified copy of everything, while the server runs",
+     .help = "The file holds the database, the secret key and a manifest with their SHA-256. It is "
+             "as secret\n"
+             "as the key in it: --no-secret-key leaves the key out, then keep it elsewhere, since "
+             "sealed\n"
+             "values cannot be read without it. PostgreSQL is copied by pg_dump.\n\n"
+             "Examples:\n"
+             "  fairway backup fairway-$(date +%F).tar.gz --data /var/lib/fairway\n",                                               .run = backup_command,
+     .takes_settings = true},
+    {.name = "restore",
+     .usage = "fairway restore FILE.tar.gz [--force] [OPTIONS]",
+     .summary = "Put a backup in place",
+     .help = "Everything is verified before anything is touched. A target that holds data is "
+             "refused unless\n"
+             "--force is given; stop the server first. PostgreSQL is filled by pg_restore.\n\n"
+             "Examples:\n"
+             "  fairway restore fairway-2026-11-20.tar.gz --data /var/lib/fairway\n",                                                                      .run = restore_command,
+     .takes_settings = true},
+    {.name = "doctor",
+     .usage = "fairway doctor [OPTIONS]",
+     .summary = "Check what a server needs on this machine",
+     .help = "A line per check: ok, warn or fail, with what to do. The exit code is 1 when "
+             "something fails.\n\n"
+             "Examples:\n"
+             "  fairway doctor --data /var/lib/fairway --config fairway.yaml\n",                                                                                        .run = doctor_command,
      .takes_settings = true},
     {.name = "catalog validate",
      .usage = "fairway catalog validate PATH… [-o table|json] [-q]",
@@ -30,43 +58,45 @@ const Command app_commands[] = {
              "input. Each mistake is told with file, line and column, in Backstage's words.\n\n"
              "Examples:\n"
              "  fairway catalog validate catalog-info.yaml\n"
-             "  fairway catalog validate 'services/**/catalog-info.yaml'\n",                              .run = catalog_validate_command                                                                  },
+             "  fairway catalog validate 'services/**/catalog-info.yaml'\n",                                                                                          .run = catalog_validate_command                                                                                                                                                                                        },
     {.name = "catalog import",
      .usage = "fairway catalog import PATH|URL… [--dry-run] [--server URL] [--token TOKEN] [-q]",
-     .summary = "Register files or URLs with a server",
-     .help = "A URL is read by the server, again and again. A PATH is a file that the server can "
-             "read too.\n"
-             "--dry-run shows what would be found and registers nothing.\n\n"
+     .summary = "Bring files or URLs into a server's catalog",
+     .help = "A URL is registered: the server reads it, again and again. A PATH (a file, a folder, "
+             "a glob, - for\n"
+             "standard input) is checked here and its entities are written to the server once; "
+             "entities that\n"
+             "a source manages are refused there. --dry-run shows what would be done.\n\n"
              "Examples:\n"
              "  fairway catalog import https://github.com/acme/shop/blob/main/catalog-info.yaml\n"
-             "  fairway catalog import ./catalog-info.yaml --dry-run\n", .run = catalog_import_command                                                                  },
+             "  fairway catalog import ./catalog-info.yaml --dry-run\n",.run = catalog_import_command},
     {.name = "import backstage",
      .usage = "fairway import backstage URL [--backstage-token TOKEN] [--dry-run] [--server URL] "
-              "[--token TOKEN] [-q]",   .summary = "Register with a server what a running Backstage has registered",
+              "[--token TOKEN] [-q]",                                                     .summary = "Register with a server what a running Backstage has registered",
      .help = "URL is Backstage's backend, for instance https://backstage.example.com; its token "
              "may also stand\n"
              "in BACKSTAGE_TOKEN. Read are its locations and the origins of its entities; what "
              "only Backstage\n"
              "itself can read is named at the end.\n\n"
              "Examples:\n"
-             "  fairway import backstage https://backstage.example.com --dry-run\n",                                                               .run = import_backstage_command     },
+             "  fairway import backstage https://backstage.example.com --dry-run\n",                                                                                                .run = import_backstage_command                                                                                                                                                                                                                                                                                                                                                                        },
     {.name = "completion",
      .usage = "fairway completion bash|zsh|fish",
      .summary = "Print completion for a shell",
      .help = "Examples:\n"
              "  source <(fairway completion bash)\n"
              "  fairway completion zsh > \"${fpath[1]}/_fairway\"\n"
-             "  fairway completion fish > ~/.config/fish/completions/fairway.fish\n",                                                   .run = completion_command                                                                          },
+             "  fairway completion fish > ~/.config/fish/completions/fairway.fish\n",.run = completion_command},
     {.name = "version",
      .usage = "fairway version",
      .summary = "Print the version of the program and of the API",
-     .run = version_command                                                                   },
+     .run = version_command                                                                                                    },
     {.name = "help",
      .usage = "fairway help [COMMAND]",
      .summary = "Tell what a command does and takes",
      .help = "Examples:\n"
-             "  fairway help teams create\n",                                               .run = help_command                                                       },
-    {.name = "__complete",                                .usage = "",             .summary = "", .run = complete_command, .hidden = true                                                                            },
+             "  fairway help teams create\n",.run = help_command                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           },
+    {.name = "__complete",                                               .usage = "",                                                                      .summary = "",                                      .run = complete_command,                                                               .hidden = true                                                                     },
 };
 const size_t app_n_commands = ARRAY_LEN(app_commands);
 

@@ -9,12 +9,17 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char *app_data_dir(Settings *settings, Arena *arena)
+const char *app_absolute_path(Arena *arena, const char *path)
 {
     char *here = getcwd(NULL, 0);
     Str base = str_dup(arena, here ? str_from(here) : STR("/"));
     free(here);
-    return str_cstr(arena, path_join(arena, base, settings_str(settings, "data.dir")));
+    return str_cstr(arena, path_join(arena, base, str_from(path)));
+}
+
+const char *app_data_dir(Settings *settings, Arena *arena)
+{
+    return app_absolute_path(arena, str_cstr(arena, settings_str(settings, "data.dir")));
 }
 
 const char *app_database_url(Settings *settings, Arena *arena)

@@ -18,7 +18,7 @@
 
 #define STOP_GRACE_US (10 * US_PER_SECOND)
 
-static bool is_loopback(Str host)
+bool app_is_loopback(Str host)
 {
     return str_is(host, "localhost") || str_is(host, "::1") || str_starts(host, STR("127."));
 }
@@ -39,7 +39,7 @@ static Rc authentication(Settings *settings, ApiOptions *options, Error *err)
         options->authenticate = refuse_all;
         return RC_OK;
     }
-    if (!is_loopback(host)) {
+    if (!app_is_loopback(host)) {
         return error_set(err, RC_DENIED,
                          "--auth open answers anyone, so it is refused on %.*s: bind to loopback "
                          "(--host 127.0.0.1)",

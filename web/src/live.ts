@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Changes of the catalog as they happen. Many at once become one call: a large read must not make every
 // open page ask a thousand times.
+import type { components } from "./schema";
+
+type CloudEvent = components["schemas"]["Event"];
+
 const SETTLE_MS = 400;
 const AT_MOST_EVERY_MS = 3000;
 
@@ -26,7 +30,7 @@ function flush(): void {
 
 function note(event: MessageEvent<string>): void {
   try {
-    changed.add(String((JSON.parse(event.data) as { subject?: string }).subject ?? "").toLowerCase());
+    changed.add(String((JSON.parse(event.data) as CloudEvent).subject ?? "").toLowerCase());
   } catch {
     changed.add("");
   }
