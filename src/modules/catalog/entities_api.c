@@ -164,12 +164,12 @@ Rc catalog_entities_list(Ctx *cx, Call *call)
     if (!list.is_paged) {
         return list_all(cx, call, &list);
     }
-    Buf out = buf_init(cx->arena, 2 * QUERY_REPLY_MAX);
-    TRY(list_page(cx, &list, &out, &more, &after));
+    Buf *out = reply_buf(cx, (size_t)list.limit * QUERY_ITEM_BYTES);
+    TRY(list_page(cx, &list, out, &more, &after));
     if (more) {
         reply_header(call, "Link", next_link(cx, call, after));
     }
-    return reply_built(cx, call, &out);
+    return reply_built(cx, call, out);
 }
 
 /* ---- by-query */
@@ -212,9 +212,9 @@ static Rc read_query(Ctx *cx, const Call *call, EntityQuery *q)
 
 static Rc reply_page(Ctx *cx, Call *call, const EntityQuery *q, const FieldList *fields)
 {
-    Buf out = buf_init(cx->arena, 2 * QUERY_REPLY_MAX);
-    TRY(query_page(cx, q, fields, &out));
-    return reply_built(cx, call, &out);
+    Buf *out = reply_buf(cx, (size_t)MAX(q->limit, 0) * QUERY_ITEM_BYTES);
+    TRY(query_page(cx, q, fields, out));
+    return reply_built(cx, call, out);
 }
 
 Rc catalog_entities_query(Ctx *cx, Call *call)
@@ -371,10 +371,9 @@ Rc catalog_entities_by_refs(Ctx *cx, Call *call)
     if (n > QUERY_REFS_MAX) {
         return fail(cx, RC_LIMIT, "More than %d entities are asked for at once", QUERY_REFS_MAX);
     }
-    Buf out = buf_init(cx->arena, 2 * QUERY_REPLY_MAX);
-    buf_reserve(&out, MIN(n * 2 * KIB, MIB));
-    TRY(entities_by_refs(cx, refs, n, filter, &fields, &out));
-    return reply_built(cx, call, &out);
+    Buf *out = reply_buf(cx, n * QUERY_ITEM_BYTES);
+    TRY(entities_by_refs(cx, refs, n, filter, &fields, out));
+    return reply_built(cx, call, out);
 }
 
 /* ---- facets */

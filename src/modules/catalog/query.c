@@ -2,9 +2,6 @@
  * One page of by-query: items as they are stored, cursors both ways, the total. */
 #include "modules/catalog/query.h"
 
-enum { ITEM_BYTES = 2048 }; /* what an entity may take, for a first guess */
-#define RESERVE_BYTES (MIB)
-
 typedef struct Key {
     int64_t n;
     Str value;
@@ -138,33 +135,141 @@ static void write_page_info(Page *page, int64_t total)
     buf_lit(page->out, "}}");
 }
 
-static Rc total_of(Ctx *cx, const EntityQuery *q, int64_t *ret, int64_t *ret_hint)
+/* ---- remembered matches: the numbers of all entities that match, ascending */
+
+typedef struct Slice {
+    Page *page;
+    int64_t total;
+} Slice;
+
+static size_t first_beyond(const int64_t *ns, size_t n, int64_t place, bool inclusive)
 {
-    *ret = q->is_cursor && q->has_total ? q->total : 0;
-    *ret_hint = q->is_cursor && q->has_total && q->total > 0 ? q->total : -1;
-    if (!q->is_cursor && !q->without_total) {
-        TRY(query_total(cx, q, ret));
-        *ret_hint = *ret;
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (ns[middle] < place || (!inclusive && ns[middle] == place)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void take_slice(Page *page, const int64_t *ns, size_t n)
+{
+    const EntityQuery *q = page->query;
+    EntityScan place = {0};
+    bool placed = q->is_cursor && read_place(q, &place);
+    size_t from =
+        placed ? first_beyond(ns, n, place.n, q->is_previous) : (size_t)MIN(q->offset, (int64_t)n);
+    size_t to = n;
+    if (q->is_previous) {
+        to = from;
+        from = to - MIN(to, (size_t)page->limit);
+    } else if (to - from > (size_t)page->limit) {
+        to = from + (size_t)page->limit;
+        page->more = true;
+    }
+    for (size_t i = from; i < to; i++) {
+        Key key = {ns[i], STR("")};
+        VEC_PUSH(&page->keys, key);
+    }
+}
+
+/* What is remembered of a query with too many matches. */
+#define TOO_MANY "+"
+
+/* Values of the cache are aligned for anything. */
+static void on_remembered(void *user, Str value)
+{
+    Slice *slice = user;
+    if (str_is(value, TOO_MANY)) {
+        return;
+    }
+    slice->total = (int64_t)(value.len / sizeof(int64_t));
+    take_slice(slice->page, (const int64_t *)(const void *)value.ptr, (size_t)slice->total);
+}
+
+typedef VEC(int64_t) Numbers;
+
+static bool collect_number(void *user, const EntityRow *row)
+{
+    Numbers *numbers = user;
+    VEC_PUSH(numbers, row->n);
+    return true;
+}
+
+/* The page from what is remembered, or after having found all matches once. *ret_total is -1 when
+ * they are too many for that, or are not worth it. */
+static Rc find_remembered(Page *page, int64_t version, int64_t *ret_total)
+{
+    Ctx *cx = page->cx;
+    const EntityQuery *q = page->query;
+    Slice slice = {page, -1};
+    EntityScan place;
+    *ret_total = -1;
+    if (q->n_order || (q->is_cursor && !read_place(q, &place))) {
+        return RC_OK;
+    }
+    Str key = query_key(cx->arena, "keys ", q);
+    if (cache_use(cx, CACHE_ANSWERS, version, key, on_remembered, &slice)) {
+        *ret_total = slice.total;
+        return RC_OK;
+    }
+    bool few = q->is_cursor ? q->has_total && q->total > 0 && q->total <= QUERY_KEYS_MAX
+                            : !q->without_total;
+    if (!few) {
+        return RC_OK;
+    }
+    Numbers numbers = {.arena = cx->arena};
+    EntityScan scan = {.query = q,
+                       .limit = QUERY_KEYS_MAX + 1,
+                       .total = q->is_cursor ? q->total : 0,
+                       .keys_only = true};
+    TRY(query_scan(cx, &scan, collect_number, &numbers));
+    bool many = numbers.n > QUERY_KEYS_MAX;
+    Str bytes = str_of((const char *)numbers.at, numbers.n * sizeof(int64_t));
+    cache_put(cx, CACHE_ANSWERS, version, key, STR_EMPTY, many ? STR(TOO_MANY) : bytes);
+    if (!many) {
+        take_slice(page, numbers.at, numbers.n);
+        *ret_total = (int64_t)numbers.n;
     }
     return RC_OK;
 }
 
+/* ---- the page */
+
+static Rc find_page(Page *page, int64_t version, int64_t *ret_total)
+{
+    const EntityQuery *q = page->query;
+    int64_t remembered;
+    bool counted = !q->is_cursor && !q->without_total;
+    TRY(find_remembered(page, version, &remembered));
+    *ret_total = q->is_cursor && q->has_total ? q->total : 0;
+    if (counted && remembered >= 0) {
+        *ret_total = remembered;
+    } else if (counted) {
+        TRY(query_total(page->cx, q, ret_total));
+    }
+    if (remembered >= 0 || page->limit <= 0) {
+        return RC_OK;
+    }
+    return find_keys(page, *ret_total > 0 || counted ? *ret_total : -1);
+}
+
 Rc query_page(Ctx *cx, const EntityQuery *q, const FieldList *fields, Buf *out)
 {
-    int64_t version, total, hint;
+    int64_t version, total;
     Page page = {
         .cx = cx,
         .query = q,
         .out = out,
-        .limit = MIN(q->limit, (int64_t)QUERY_LIMIT_MAX),
+        .limit = MAX(MIN(q->limit, (int64_t)QUERY_LIMIT_MAX), 0),
         .keys = {.arena = cx->arena},
     };
     TRY(query_version(cx, &version));
-    TRY(total_of(cx, q, &total, &hint));
-    if (page.limit > 0) {
-        TRY(find_keys(&page, hint));
-    }
-    buf_reserve(out, MIN(page.keys.n * ITEM_BYTES, RESERVE_BYTES));
+    TRY(find_page(&page, version, &total));
     buf_lit(out, "{\"items\":[");
     TRY(write_items(&page, version, fields));
     buf_fmt(out, "],\"totalItems\":%lld", (long long)total);

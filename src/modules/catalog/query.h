@@ -9,6 +9,8 @@
 #include "platform/ctx.h"
 
 enum {
+    QUERY_ITEM_BYTES = 2560, /* what an entity may take, for a first guess */
+    QUERY_KEYS_MAX = 20000,  /* as many matches of a query are remembered */
     QUERY_LIMIT_DEFAULT = 200,
     QUERY_LIMIT_MAX = 10000,    /* more are given page by page */
     QUERY_FIELDS_MAX = 200,     /* fields= */
@@ -91,6 +93,8 @@ MUST_CHECK Rc query_scan(Ctx *cx, const EntityScan *scan, EntityRowFn fn, void *
 /* How many entities match and, when there is an order, have its field; from the cache when it is
  * known for the present version of the catalog. */
 MUST_CHECK Rc query_total(Ctx *cx, const EntityQuery *q, int64_t *ret);
+/* What of a query says which entities match, as a key of the cache. */
+Str query_key(Arena *arena, const char *prefix, const EntityQuery *q);
 /* All conditions of a query on `entities e`: for others' statements. */
 void query_where(SqlBuild *b, const EntityQuery *q);
 
@@ -105,6 +109,10 @@ entity_write_item(Ctx *cx, Buf *out, const FieldList *fields, Str body, Str erro
 
 /* {"items":[…],"totalItems":…,"pageInfo":{…}} */
 MUST_CHECK Rc query_page(Ctx *cx, const EntityQuery *q, const FieldList *fields, Buf *out);
+
+/* An empty buffer for the answer, the request's until its arena ends. expected: bytes, a guess. Any
+ * thread. (query_reply.c) */
+Buf *reply_buf(Ctx *cx, size_t expected);
 
 /* ---- GET /entities (query_list.c) */
 
@@ -130,6 +138,14 @@ typedef enum CacheName { CACHE_ANSWERS, CACHE_ENTITIES, CACHE_COUNT } CacheName;
  * process commits may show up to QUERY_VERSION_LEASE_US later. Read before what is to be cached. */
 #define QUERY_VERSION_LEASE_US (50 * INT64_C(1000))
 MUST_CHECK Rc query_version(Ctx *cx, int64_t *ret);
+/* use(user, value) while the value is sure to be there: shortly, other threads wait. False when it
+ * is not there. */
+bool cache_use(Ctx *cx,
+               CacheName cache,
+               int64_t version,
+               Str key,
+               void (*use)(void *user, Str value),
+               void *user);
 /* Appends the text to out. False, and nothing is appended, when it is not there. */
 bool cache_get(Ctx *cx, CacheName cache, int64_t version, Str key, Buf *out);
 /* One text under one or two keys; other (may be "") is the second. */

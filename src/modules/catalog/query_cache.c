@@ -94,17 +94,32 @@ void query_changed(void *unused)
     mutex_unlock(&lock);
 }
 
-bool cache_get(Ctx *cx, CacheName name, int64_t version, Str key, Buf *out)
+bool cache_use(Ctx *cx,
+               CacheName name,
+               int64_t version,
+               Str key,
+               void (*use)(void *user, Str value),
+               void *user)
 {
     mutex_lock(&lock);
     const Cache *cache = &caches[name];
     bool mine = owner == cx->platform->db && cache->arena && cache->version == version;
     const Str *found = mine ? map_get(&cache->map, key) : NULL;
     if (found) {
-        buf_put(out, *found);
+        use(user, *found);
     }
     mutex_unlock(&lock);
     return found != NULL;
+}
+
+static void append(void *user, Str value)
+{
+    buf_put(user, value);
+}
+
+bool cache_get(Ctx *cx, CacheName name, int64_t version, Str key, Buf *out)
+{
+    return cache_use(cx, name, version, key, append, out);
 }
 
 void cache_put(Ctx *cx, CacheName name, int64_t version, Str key, Str other, Str value)

@@ -535,10 +535,10 @@ static Rc count(Ctx *cx, const EntityQuery *q, int64_t *ret)
     return q->n_order ? count_sorted(&s, ret) : query_scan(cx, &ask, count_row, ret);
 }
 
-static Str total_key(Arena *arena, const EntityQuery *q)
+Str query_key(Arena *arena, const char *prefix, const EntityQuery *q)
 {
     Buf out = buf_init(arena, 4 * MIB);
-    buf_lit(&out, "total ");
+    buf_put(&out, str_from(prefix));
     if (q->filter) {
         json_write_canonical(&out, q->filter);
     }
@@ -559,7 +559,7 @@ static Str total_key(Arena *arena, const EntityQuery *q)
 Rc query_total(Ctx *cx, const EntityQuery *q, int64_t *ret)
 {
     int64_t version;
-    Str key = total_key(cx->arena, q);
+    Str key = query_key(cx->arena, "total ", q);
     Buf known = buf_init(cx->arena, KIB);
     TRY(query_version(cx, &version));
     if (cache_get(cx, CACHE_ANSWERS, version, key, &known) && str_to_i64(buf_str(&known), ret)) {
