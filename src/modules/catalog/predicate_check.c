@@ -282,12 +282,14 @@ check_object(Check *c, const Shape *shape, const Json *v, const Path *path, Json
         }
         Path at = {.up = path, .key = str_from(field->name)};
         Json *out = NULL;
-        worst = MAX(worst, check(c, field->shape, member, &at, &out));
+        Status status = check(c, field->shape, member, &at, &out);
+        worst = MAX(worst, status);
         if (out) {
             json_set_c(c->arena, *ret, field->name, out);
         }
     }
-    return shape->strict ? MAX(worst, unknown_keys(c, shape, v, path)) : worst;
+    Status unknown = shape->strict ? unknown_keys(c, shape, v, path) : VALID;
+    return MAX(worst, unknown);
 }
 
 static bool key_fits(const Shape *shape, Str key)
@@ -313,7 +315,8 @@ check_record(Check *c, const Shape *shape, const Json *v, const Path *path, Json
             wrong_key(c, &at);
             worst = MAX(worst, DIRTY);
         }
-        worst = MAX(worst, check(c, shape->item, v->members[i].value, &at, &out));
+        Status status = check(c, shape->item, v->members[i].value, &at, &out);
+        worst = MAX(worst, status);
         if (out) {
             json_set(c->arena, *ret, v->members[i].key, out);
         }
