@@ -329,3 +329,15 @@ def test_a_restart_finds_everything_as_it_was(new_server, files):
     files["/a.yaml"] = component("a", owner="later")
     read_again(server.api, target)
     assert entity(server.api, "a")["spec"]["owner"] == "later"
+
+
+def test_a_location_changed_while_it_is_read_does_not_get_its_old_entities_back(new_server, files):
+    files["/slow.yaml"] = files.slow(2, component("old"))
+    files["/new.yaml"] = component("new")
+    api = new_server(config=config(files, strategy="keep")).api
+    registered = register(api, files.url + "/slow.yaml")
+    until(lambda: files.count("/slow.yaml"))  # the read is under way
+    moved = api.put(f"/api/catalog/locations/{registered['id']}", json_body={"type": "url", "target": files.url + "/new.yaml"})
+    assert moved.status == 200, moved
+    until(lambda: entity(api, "new"), 30)
+    assert entity(api, "old") is None

@@ -4,6 +4,12 @@ SELECT n, location, parent_ref, hash, etag FROM catalog_documents WHERE source_i
 -- name: locations
 SELECT ref, document_id, body FROM entities WHERE source_id = $1 AND kind = 'location'
 
+-- Is the source still what the walk set out to read? Holds off who would change it until the transaction ends.
+-- name: source_is
+SELECT count(*) FROM catalog_sources WHERE id = $1 AND type = $2 AND target = $3
+-- for: pg
+SELECT count(*) FROM (SELECT 1 FROM catalog_sources WHERE id = $1 AND type = $2 AND target = $3 FOR SHARE) AS source
+
 -- name: put_document
 INSERT INTO catalog_documents (source_id, location, parent_ref, hash, etag, read_at, error)
 VALUES ($1, $2, $3, $4, $5, $6, NULL)

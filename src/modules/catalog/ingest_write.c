@@ -143,9 +143,23 @@ static Rc apply(Ingest *ingest, const Strs *removed)
     return RC_OK;
 }
 
+/* A source that was removed or pointed elsewhere while it was read must not get its old entities
+ * back. */
+static Rc check_source(Ingest *ingest)
+{
+    Ctx *cx = ingest->cx;
+    const Source *source = ingest->source;
+    int64_t n;
+    TRY(tx_one_i64(cx->tx, &catalog_ingest_source_is,
+                   PARAMS(P_STR(source->id), P_STR(source->type), P_STR(source->target)), &n,
+                   &cx->error));
+    return n == 1 ? RC_OK : fail(cx, RC_GONE, "the source was changed while it was read");
+}
+
 Rc ingest_flush(Ingest *ingest)
 {
     TRY(ctx_begin(ingest->cx));
+    TRY(check_source(ingest));
     TRY(apply(ingest, NULL));
     TRY(ctx_commit(ingest->cx));
     arena_reset(ingest->batch_arena);
@@ -415,6 +429,7 @@ static Rc finish(Ingest *ingest)
 Rc ingest_finish(Ingest *ingest)
 {
     TRY(ctx_begin(ingest->cx));
+    TRY(check_source(ingest));
     TRY(finish(ingest));
     return ctx_commit(ingest->cx);
 }

@@ -285,6 +285,9 @@ static Rc run_read(Ctx *cx, Job *job)
         return RC_OK;
     }
     rc = catalog_kinds_reload(cx);
+    if (rc == RC_OK) {
+        rc = source_find(cx, id, &source); /* as it is now that it is our turn */
+    }
     ctx_end(cx);
     if (rc == RC_OK) {
         rc = ingest_source(cx, job, &source, &report);
@@ -292,6 +295,9 @@ static Rc run_read(Ctx *cx, Job *job)
     ctx_end(cx);
     Error first = cx->error;
     Rc released = give_turn_back(cx, id);
+    if (rc == RC_GONE || rc == RC_NOT_FOUND) {
+        return released; /* whoever changed or removed it has queued what must follow */
+    }
     if (rc != RC_OK) {
         cx->error = first;
         return rc;
