@@ -24,7 +24,7 @@ scripts() {
 words() { ! git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- 'src/*.[ch]' 'tools/*.[ch]' 'web/src/*.ts' 'tests/*.py'; }
 
 tidy() { # FILES
-  xargs -r -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet 2> >(grep -vE '^[0-9]+ warnings? (generated|treated)' >&2)
+  xargs -r -P "$(nproc)" -n 4 clang-tidy -p build/dev --quiet --extra-arg=-Wno-unknown-warning-option 2> >(grep -vE '^[0-9]+ warnings? (generated|treated)' >&2)
 }
 
 analyse() {

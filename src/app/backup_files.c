@@ -89,8 +89,8 @@ static Rc digest(Arena *arena, const char *path, int64_t *ret_size, Str *ret_sha
 
 Rc backup_describe(Arena *arena, const char *folder, const char *name, Json *files, Error *err)
 {
-    int64_t size;
-    Str sha256;
+    int64_t size = 0;
+    Str sha256 = STR_EMPTY;
     TRY(digest(arena, str_cstr(arena, str_fmt(arena, "%s/%s", folder, name)), &size, &sha256, err));
     Json *entry = json_object(arena);
     json_set_str(arena, entry, "name", str_from(name));
@@ -102,8 +102,8 @@ Rc backup_describe(Arena *arena, const char *folder, const char *name, Json *fil
 
 Rc backup_verify(Arena *arena, const char *folder, const Json *entry, Error *err)
 {
-    int64_t size, expected = -1;
-    Str sha256, name = json_str_at(entry, "name");
+    int64_t size = 0, expected = -1;
+    Str sha256 = STR_EMPTY, name = json_str_at(entry, "name");
     Str path = str_fmt(arena, "%s/%.*s", folder, STR_ARG(name));
     TRY(digest(arena, str_cstr(arena, path), &size, &sha256, err));
     bool fits = json_to_i64(json_get_c(entry, "size"), &expected) && size == expected &&

@@ -377,7 +377,7 @@ Rc cli_read_data(Arena *arena, Str value, Str *ret, Error *err)
 
 static Rc take_data(Cli *cli, CliArgs *args, Error *err)
 {
-    Str text;
+    Str text = STR_EMPTY;
     if (args->operation->body_type.len == 0) {
         return error_set(err, RC_INVALID, "`%.*s` takes no body", STR_ARG(args->operation->words));
     }

@@ -25,7 +25,9 @@ typedef struct Follower {
 static Str keep(char *room, size_t size, Str value)
 {
     size_t n = MIN(value.len, size);
-    memcpy(room, value.ptr, n);
+    if (n > 0) {
+        memcpy(room, value.ptr, n);
+    }
     return str_of(room, n);
 }
 

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#define STOP_GRACE_US (10 * US_PER_SECOND)
-
 bool app_is_loopback(Str host)
 {
     return str_is(host, "localhost") || str_is(host, "::1") || str_starts(host, STR("127."));
@@ -125,20 +123,28 @@ static void stop_modules(Platform *p, size_t started)
     }
 }
 
-static Rc listen_on(App *app, Api *api, Error *err)
+/* *ret_url: where it listens; people may know it by another (server.base_url). */
+static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
 {
     Settings *settings = app->platform.settings;
+    Str known_as = settings_str(settings, "server.base_url");
     HttpServerOptions options = {
         .host = settings_str(settings, "server.host"),
         .port = (uint16_t)settings_int(settings, "server.port"),
         .io_threads = (unsigned)settings_int(settings, "http.io_threads"),
         .workers = (unsigned)settings_int(settings, "http.workers"),
+        .max_connections = (unsigned)settings_int(settings, "http.max_connections"),
+        .idle_timeout_s =
+            (int)(settings_duration_us(settings, "http.idle_timeout") / US_PER_SECOND),
     };
     TRY(http_server_start(&options, api_http_app(api), &app->platform.server, err));
     bool is_ipv6 = str_find_char(options.host, ':') != SIZE_MAX;
-    app->platform.base_url =
-        str_fmt(app->arena, "http://%s%.*s%s:%u", is_ipv6 ? "[" : "", STR_ARG(options.host),
-                is_ipv6 ? "]" : "", http_server_port(app->platform.server));
+    *ret_url = str_fmt(app->arena, "http://%s%.*s%s:%u", is_ipv6 ? "[" : "", STR_ARG(options.host),
+                       is_ipv6 ? "]" : "", http_server_port(app->platform.server));
+    while (str_ends(known_as, STR("/"))) {
+        known_as.len--;
+    }
+    app->platform.base_url = known_as.len ? known_as : *ret_url;
     return RC_OK;
 }
 
@@ -149,11 +155,12 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     ApiOptions options = {.static_files = portal_serve};
     Api *api = NULL;
     size_t started = 0;
+    Str url = STR_EMPTY;
     TRY(authentication(p->settings, &options, err));
     TRY(telemetry_start(p, err));
     Rc rc = api_new(p, &options, &api, err);
     if (rc == RC_OK) {
-        rc = listen_on(app, api, err);
+        rc = listen_on(app, api, &url, err);
     }
     if (rc == RC_OK) {
         rc = start_modules(p, &started, err);
@@ -165,14 +172,14 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
         rc = jobs_start(p->jobs, err);
     }
     if (rc == RC_OK) {
-        log_info("server.ready", F_STR("url", p->base_url), F_CSTR("version", FAIRWAY_VERSION),
+        log_info("server.ready", F_STR("url", url), F_CSTR("version", FAIRWAY_VERSION),
                  F_I64("start_ms", (time_now_us() - p->started_us) / US_PER_MS));
-        printf("Fairway is ready at %.*s\n", STR_ARG(p->base_url));
+        printf("Fairway is ready at %.*s\n", STR_ARG(url));
         IGNORE(fflush(stdout)); /* nobody may be reading */
         wait_for_end(p->settings, signals);
     }
     if (p->server) {
-        http_server_stop(p->server, STOP_GRACE_US);
+        http_server_stop(p->server, settings_duration_us(p->settings, "server.shutdown_grace"));
     }
     jobs_stop(p->jobs);
     events_stop(p->events);

@@ -97,6 +97,18 @@ def test_sighup_reads_settings_again(new_server):
     assert server.api.get("/api/health").status == 200
 
 
+def test_listening_settings(new_server):
+    """Where it listens is printed; how people reach it may differ. Idle connections are closed after the time set."""
+    server = new_server(args=["--base-url", "https://fairway.example.com/"], env={"FAIRWAY_HTTP_IDLE_TIMEOUT": "1s"})
+    assert server.url.startswith("http://127.0.0.1:")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 # ---- migrations
 
 def test_migrate(tmp_path):
