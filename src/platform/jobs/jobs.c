@@ -157,6 +157,7 @@ bool job_is_cancelled(Ctx *cx, Job *job)
 }
 
 /* Cut at a character: what is stored is UTF-8. */
+PRINTF_FORMAT(3, 0)
 static Str format_line(char *out, size_t size, const char *fmt, va_list ap)
 {
     int n = vsnprintf(out, size, fmt, ap);
