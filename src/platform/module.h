@@ -26,7 +26,8 @@ struct Module {
     size_t n_schedules;
     const Subscription *subscriptions;
     size_t n_subscriptions;
-    /* After the platform is built and migrated, before requests are served. May start threads. NULL: nothing. */
+    /* After the platform is built and migrated, before requests are served. May start threads.
+     * NULL: nothing. */
     Rc (*start)(Ctx *cx);
     /* Stops what start began; called after the server has stopped taking requests. */
     void (*stop)(Platform *platform);
