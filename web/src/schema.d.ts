@@ -2673,7 +2673,10 @@ export interface components {
              * @default true
              */
             enabled: boolean;
-            /** @description Header fields of the request, for instance `Authorization`. Sealed at rest, never shown. */
+            /**
+             * @description Header fields of the request, for instance `{"Authorization": "Bearer …"}`. Sealed at rest and answered as `********`,
+             *     which leaves them as they are when it is sent back.
+             */
             headers?: string;
             /**
              * @description Where it stands.
@@ -3609,8 +3612,11 @@ export interface components {
              * @default true
              */
             enabled: boolean;
-            /** @description Header fields of the request, for instance `Authorization`. Sealed at rest, never shown. */
-            headers?: {
+            /**
+             * @description Header fields of the request, for instance `{"Authorization": "Bearer …"}`. Sealed at rest and answered as `********`,
+             *     which leaves them as they are when it is sent back.
+             */
+            headers?: string | {
                 [key: string]: string;
             };
         };
@@ -3641,10 +3647,9 @@ export interface components {
             timeout_seconds?: number | null;
             /** @description Does it run? */
             enabled?: boolean | null;
-            /** @description Header fields of the request, for instance `Authorization`. Sealed at rest, never shown. */
-            headers?: {
+            headers?: null | (string | {
                 [key: string]: string;
-            } | null;
+            });
         };
         /** @description A page of the list. */
         HealthCheckList: {

@@ -61,8 +61,12 @@ static bool belongs_to_client(Str name)
     return false;
 }
 
-static Rc check_headers(Ctx *cx, const Json *headers)
+static Rc check_headers(Ctx *cx, const RecordChange *change)
 {
+    const Json *headers = json_get_c(change->after, "headers");
+    if (json_is(headers, JSON_STRING) && !json_get_c(change->before, "headers")) {
+        return fail_field(cx, STR("/headers"), "must be an object: there is none yet to be kept");
+    }
     if (!json_is(headers, JSON_OBJECT)) {
         return RC_OK; /* none, or the mask of those that stay */
     }
@@ -95,7 +99,7 @@ Rc health_check_prepare(Ctx *cx, RecordChange *change)
         return fail_field(cx, STR("/endpoint"),
                           "must not hold credentials: put them into headers, which are sealed");
     }
-    return check_headers(cx, json_get_c(change->after, "headers"));
+    return check_headers(cx, change);
 }
 
 static int64_t seconds_at(const Json *record, const char *name)

@@ -242,7 +242,6 @@ static Rc write_outcomes(Session *s, Task *finished)
             thread_sleep_us(PAUSE_MS * US_PER_MS);
         }
         ctx_reset(s->cx);
-        error_clear(&s->cx->error);
         rc = ctx_begin(s->cx);
         rc = rc == RC_OK ? health_record(s->cx, uuid_str(&s->token), outcomes, n) : rc;
         rc = rc == RC_OK ? ctx_commit(s->cx) : rc;

@@ -89,6 +89,20 @@ static Rc settle_owner(Ctx *cx, const RecordChange *change)
     return RC_OK;
 }
 
+/* The catalog would refuse it too, and not say which field it came from. */
+static Rc check_ref(Ctx *cx, const Json *service, const char *field, const char *default_kind)
+{
+    Str text = json_str_at(service, field);
+    EntityRef ref;
+    Error err = {0};
+    if (text.len == 0 || entity_ref_parse(text, str_from(default_kind),
+                                          json_str_at(service, "namespace"), &ref, &err) == RC_OK) {
+        return RC_OK;
+    }
+    return fail_field(cx, str_fmt(cx->arena, "/%s", field), "is no entity reference: %s",
+                      err.message);
+}
+
 Rc service_prepare(Ctx *cx, RecordChange *change)
 {
     if (change->verb == VERB_DELETE) {
@@ -98,6 +112,8 @@ Rc service_prepare(Ctx *cx, RecordChange *change)
     if (change->before && !str_eq_nocase(name, json_str_at(change->before, "name"))) {
         return fail_field(cx, STR("/name"), "can be set only when the service is created");
     }
+    TRY(check_ref(cx, change->after, "owner", "group"));
+    TRY(check_ref(cx, change->after, "system", "system"));
     return settle_owner(cx, change);
 }
 

@@ -4,20 +4,23 @@
 
 #include "modules/services/services_priv.h"
 
+/* Aligned columns would be wider than any screen. */
+/* clang-format off */
 static const RecordHooks hooks[] = {
     {.record = "Service",
      .lock = service_lock,
      .prepare = service_prepare,
      .store = service_store,
      .present = service_present},
-    {.record = "ServiceVersion",                               .prepare = version_prepare,                                   .written = version_written       },
-    {.record = "ServiceDeployment",   .prepare = deployment_prepare, .written = deployment_written},
-    {.record = "ServiceDependency",  .prepare = dependency_prepare                             },
+    {.record = "ServiceVersion", .prepare = version_prepare, .written = version_written},
+    {.record = "ServiceDeployment", .prepare = deployment_prepare, .written = deployment_written},
+    {.record = "ServiceDependency", .prepare = dependency_prepare},
     {.record = "HealthCheck",
      .prepare = health_check_prepare,
      .written = health_check_written,
      .present = health_check_present},
 };
+/* clang-format on */
 
 const Module services_module = {
     .name = "services",
