@@ -155,15 +155,15 @@ static void test_limits(void **state)
     Platform *p = &t->platform;
     add_ring(p, RING, TAIL);
     static const struct {
-        unsigned depth;
         size_t max_nodes, max_edges, nodes, edges;
+        unsigned depth;
         bool truncated;
     } cases[] = {
-        {100, 100, 100, 30, 30, false},
-        {3,   100, 100, 4,  3,  false},
-        {100, 10,  100, 10, 9,  true },
-        {100, 100, 7,   8,  7,  true },
-        {100, 30,  30,  30, 30, false},
+        {100, 100, 30, 30, 100, false},
+        {100, 100, 4,  3,  3,   false},
+        {10,  100, 10, 9,  100, true },
+        {100, 7,   8,  7,  100, true },
+        {30,  30,  30, 30, 100, false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Ctx *cx = ctx_new_system(p, "test");

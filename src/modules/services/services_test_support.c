@@ -155,6 +155,6 @@ void add_check(
             "INSERT INTO health_check_states (check_id, service_id, interval_us, timeout_us, "
             "next_run_at, status, failures, changed_at) VALUES ('%s', '%s', %lld, %lld, %lld, "
             "'unknown', 0, 0)",
-            name, service, (long long)(interval_s * US_PER_SECOND), (long long)(10 * US_PER_SECOND),
+            name, service, (long long)interval_s * US_PER_SECOND, 10LL * US_PER_SECOND,
             (long long)due_us);
 }
