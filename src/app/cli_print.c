@@ -95,7 +95,7 @@ Str cli_identity(Arena *arena, const Json *item)
 
 static void print_buf(CliPrinter *p, const Buf *text)
 {
-    if (buf_ok(text)) {
+    if (buf_ok(text) && text->len > 0) {
         fwrite(text->ptr, 1, text->len, p->out); /* ferror is looked at once, at the end */
     }
 }

@@ -10,7 +10,7 @@
 #include <ctype.h>
 #include <wchar.h>
 
-enum { CELL_MAX = 64 * 1024, COLUMNS_MAX = 64, GUESSED_COLUMNS = 6, CELL_LEAST = 8, GAP = 2 };
+enum { CELL_MAX = 64 * 1024, COLUMNS_MAX = 64, GUESSED_COLUMNS = 8, CELL_LEAST = 8, GAP = 2 };
 
 /* ---- text */
 
@@ -154,6 +154,9 @@ static void guess_columns(CliPrinter *p, const Json *item)
 static void choose_columns(CliPrinter *p, const Json *items)
 {
     const Operation *op = p->args->operation->op;
+    if (p->columns.n) {
+        return; /* chosen by the caller */
+    }
     Str rest = p->args->columns, part;
     while (rest.len && str_split(&rest, ',', &part) && p->columns.n < COLUMNS_MAX) {
         VEC_PUSH(&p->columns, str_trim(part));
@@ -281,7 +284,7 @@ void cli_print_table(CliPrinter *p, const Json *items)
     }
 }
 
-/* One thing: a line per member, inner objects one level deep. */
+/* One thing: a line per member, then its lists of things. */
 static void print_member(CliPrinter *p, Arena *arena, Str name, const Json *value, size_t width)
 {
     Str cell = cli_cell(arena, value);
@@ -298,10 +301,30 @@ static void print_member(CliPrinter *p, Arena *arena, Str name, const Json *valu
     fprintf(p->out, "%.*s\n", STR_ARG(buf_str(&line)));
 }
 
-void cli_print_fields(CliPrinter *p, const Json *object)
+static bool is_table(const Json *value)
 {
-    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    size_t width = 0;
+    return json_is(value, JSON_ARRAY) && value->n > 0 && value->items[0]->type == JSON_OBJECT;
+}
+
+/* A list of things inside a thing: a table of its own below. */
+static void print_inner_table(CliPrinter *p, Str name, const Json *items)
+{
+    CliArgs args = *p->args;
+    CliPrinter inner = {.cli = p->cli,
+                        .args = &args,
+                        .out = p->out,
+                        .columns = {.arena = p->cli->arena},
+                        .colour = p->colour,
+                        .screen = p->screen};
+    args.columns = STR_EMPTY;
+    guess_columns(&inner, items->items[0]);
+    fprintf(p->out, "\n%.*s\n", STR_ARG(name));
+    cli_print_table(&inner, items);
+}
+
+/* Members, and those of inner objects under "outer.inner". */
+static Json *flatten(Arena *arena, const Json *object)
+{
     Json *flat = json_object(arena);
     for (uint32_t i = 0; i < object->n; i++) {
         const JsonMember *m = &object->members[i];
@@ -315,10 +338,27 @@ void cli_print_fields(CliPrinter *p, const Json *object)
             json_set(arena, flat, cli_cell(arena, json_string(arena, name)), inner->value);
         }
     }
+    return flat;
+}
+
+void cli_print_fields(CliPrinter *p, const Json *object)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    size_t width = 0;
+    const Json *flat = flatten(arena, object);
     for (uint32_t i = 0; i < flat->n; i++) {
-        width = MAX(width, text_width(flat->members[i].key));
+        if (!is_table(flat->members[i].value)) {
+            width = MAX(width, text_width(flat->members[i].key));
+        }
     }
     for (uint32_t i = 0; i < flat->n; i++) {
-        print_member(p, arena, flat->members[i].key, flat->members[i].value, width);
+        if (!is_table(flat->members[i].value)) {
+            print_member(p, arena, flat->members[i].key, flat->members[i].value, width);
+        }
+    }
+    for (uint32_t i = 0; i < flat->n; i++) {
+        if (is_table(flat->members[i].value)) {
+            print_inner_table(p, flat->members[i].key, flat->members[i].value);
+        }
     }
 }

@@ -163,6 +163,15 @@ def test_if_match(server, organization):
     assert server.cli("organizations", "patch", organization, "--name", "x", "--if-match", "1").returncode == EXIT_OK
 
 
+def test_lists_inside_an_answer(server):
+    """Each is a table of its own below the fields."""
+    lines = server.cli("platform", "index").stdout.splitlines()
+    assert lines[0].split() == ["name", "fairway"] and any(line.split() == ["links.health", "/api/health"] for line in lines)
+    at = lines.index("modules")
+    assert lines[at + 1].split() == ["NAME", "TITLE"]
+    assert [line.split()[0] for line in lines[at + 2:]] == [m["name"] for m in server.api.get("/api").json()["modules"]]
+
+
 def test_delete_and_history(server, organization):
     assert server.cli("organizations", "delete", organization).stdout == "Done.\n"
     assert server.cli("organizations", "delete", organization, "-q").returncode == EXIT_NOT_FOUND

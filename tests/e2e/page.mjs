@@ -103,6 +103,7 @@ const scenarios = {
     assert.equal(await page.textContent("h1"), first);
     assert.match(await page.title(), /· Fairway$/);
     assert.ok((await page.$$("#card-relations ~ dl a")).length > 0, "relations are links");
+    assert.match(await page.textContent("#card-health ~ p"), /unknown/);
     await shoot(page, "entity");
     await page.click("summary");
     assert.match(await page.textContent("pre"), /^apiVersion: backstage\.io\/v1alpha1\nkind: Component\n/);
@@ -196,7 +197,7 @@ const scenarios = {
     const json = (body) => (route) => route.fulfill({ contentType: "application/json", body: JSON.stringify(body) });
     await page.route("**/api/catalog/entities/by-query*", json({ items: [entity, entity], totalItems: 2, pageInfo: {} }));
     await page.route("**/api/catalog/entities/by-name/**", json(entity));
-    await page.route("**/api/services/**", json({ status: evil, uptime: { "24h": 1 }, checks: [{ name: evil, status: "unhealthy", message: evil }] }));
+    await page.route("**/api/services/**", json({ status: evil, uptime: { day: 1 }, checks: [{ name: evil, status: "unhealthy", last_result: { at: "2026-11-20T00:00:00Z", error: evil } }] }));
     await page.goto(url + "/");
     await ready(page);
     await shoot(page, "hostile-list");

@@ -189,5 +189,7 @@ def run_cli(*args, url=None, input=None, env=None, timeout=60, cwd=None):
     if url:
         full["FAIRWAY_URL"] = url
     full.update(env or {})
-    return subprocess.run([str(binary()), *map(str, args)], input=input, env=full, cwd=cwd, timeout=timeout,
+    done = subprocess.run([str(binary()), *map(str, args)], input=input, env=full, cwd=cwd, timeout=timeout,
                           capture_output=True, text=True)
+    assert not SANITIZER.search(done.stderr), done.stderr[-8000:]
+    return done

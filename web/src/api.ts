@@ -28,7 +28,7 @@ export interface Page {
 export interface Health {
   status: string;
   uptime?: Record<string, number | null>;
-  checks?: { name?: string; status?: string; message?: string | null; checked_at?: string | null }[];
+  checks?: { name?: string; status?: string; last_result?: { at?: string; error?: string | null; duration_ms?: number } | null }[];
 }
 
 /** What went wrong, in words for people. */

@@ -68,11 +68,11 @@ function healthCard(health: api.Health): HTMLElement {
   const percent = (value: number) => `${(value <= 1 ? value * 100 : value).toFixed(2)} %`;
   const checks = health.checks ?? [];
   return card("Health", h("p", { class: "large" }, state(health.status)),
-    uptime.length > 0 && h("dl", null, ...uptime.flatMap(([span, value]) => [h("dt", null, `Uptime ${span}`), h("dd", null, percent(value))])),
+    uptime.length > 0 && h("dl", null, ...uptime.flatMap(([span, value]) => [h("dt", null, `Uptime, last ${span}`), h("dd", null, percent(value))])),
     checks.length > 0 && h("ul", null, ...checks.map((check) => h("li", null, state(check.status ?? "unknown"), " ", check.name ?? "",
-      check.checked_at && h("span", { class: "faint" }, " ", when(check.checked_at)),
-      check.message && h("span", { class: "faint" }, " ", check.message)))),
-    checks.length === 0 && h("p", { class: "faint" }, "No check watches it yet: fairway help health-checks create."));
+      check.last_result?.at && h("span", { class: "faint" }, " ", when(check.last_result.at)),
+      check.last_result?.error && h("span", { class: "faint" }, " ", check.last_result.error)))),
+    checks.length === 0 && h("p", { class: "faint" }, "No check watches it yet: fairway help services health-checks create."));
 }
 
 function raw(entity: api.Entity): HTMLElement {
