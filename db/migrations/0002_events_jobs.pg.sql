@@ -13,7 +13,7 @@ CREATE TABLE events (
     at BIGINT NOT NULL,
     data TEXT NOT NULL                  -- JSON
 );
-CREATE UNIQUE INDEX events_by_position ON events (position);
+CREATE UNIQUE INDEX events_by_position ON events (position) WHERE position IS NOT NULL;
 CREATE INDEX events_unplaced ON events (seq) WHERE position IS NULL;
 
 -- One row: the newest position, and up to which one events have been removed by age.

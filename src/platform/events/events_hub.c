@@ -39,10 +39,20 @@ void events_wake(void *user)
 
 /* ---- placing (PostgreSQL) */
 
+/* *ret_placed 0: there was nothing to place. */
 static Rc place_batch(Ctx *cx, int64_t *ret_placed)
 {
-    int64_t position;
+    int64_t position, seq;
+    Str done;
+    *ret_placed = 0;
     TRY(ctx_begin(cx));
+    TRY(tx_one_str(cx->tx, &events_place_plan, NO_PARAMS, cx->arena, &done, &cx->error));
+    Rc rc = tx_one_i64(cx->tx, &events_place_pending, NO_PARAMS, &seq, &cx->error);
+    if (rc == RC_NOT_FOUND) {
+        ctx_end(cx);
+        return RC_OK;
+    }
+    TRY(rc);
     TRY(tx_one_i64(cx->tx, &events_place_lock, NO_PARAMS, &position, &cx->error));
     TRY(tx_exec(cx->tx, &events_place_batch, PARAMS(P_I64(position), P_I64(PLACE_BATCH)),
                 ret_placed, &cx->error));
@@ -53,12 +63,6 @@ static Rc place_batch(Ctx *cx, int64_t *ret_placed)
 static Rc place_committed(Ctx *cx)
 {
     int64_t n;
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
-    TRY(tx_one_i64(cx->tx, &events_place_pending, NO_PARAMS, &n, &cx->error));
-    ctx_end(cx);
-    if (n == 0) {
-        return RC_OK;
-    }
     do {
         TRY(place_batch(cx, &n));
     } while (n == PLACE_BATCH);

@@ -4,6 +4,8 @@
 #include "base/thread.h"
 #include "base/time.h"
 
+#include "events_place_sql.h"
+#include "events_q_sql.h"
 #include "platform/events/events_priv.h"
 #include "platform/platform_jobs.h"
 #include "test_platform.h"
@@ -225,6 +227,27 @@ static void test_filters(void **state)
 }
 
 /* ---- writing and reading */
+
+static void check_queries(Db *db, const Query *const *queries, size_t n)
+{
+    Error err = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (db_check_query(db, queries[i], &err) != RC_OK) {
+            fail_msg("%s: %s (%s)", queries[i]->name, err.message, err.detail);
+        }
+    }
+}
+
+static void test_queries(void **state)
+{
+    (void)state;
+    TestPlatform *t = test_platform_new(url_or_skip(), NULL);
+    check_queries(t->platform.db, events_q_queries, events_q_n_queries);
+    if (kind == DB_POSTGRES) {
+        check_queries(t->platform.db, events_place_queries, events_place_n_queries);
+    }
+    test_platform_free(t);
+}
 
 static void test_read(void **state)
 {
@@ -621,6 +644,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positions),
         cmocka_unit_test(test_filters),
+        ON_BOTH(test_queries),
         ON_BOTH(test_read),
         ON_BOTH(test_undone_leaves_nothing),
         ON_BOTH(test_large_and_many),

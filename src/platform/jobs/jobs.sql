@@ -7,8 +7,9 @@ INSERT INTO jobs (id, revision, created_at, updated_at, created_by, updated_by, 
 -- name: waiting_by_key
 SELECT id FROM jobs WHERE key = $1 AND state IN ('queued', 'failed')
 
+-- SQLite is told which index to use: by its own estimate it reads all jobs of a state.
 -- name: next_run_at
-SELECT run_at FROM jobs
+SELECT run_at FROM jobs INDEXED BY jobs_waiting_since
     WHERE state IN ('queued', 'failed') AND type IN (SELECT value FROM json_each($1)) ORDER BY run_at LIMIT 1
 -- for: pg
 SELECT run_at FROM jobs
@@ -20,7 +21,7 @@ UPDATE jobs SET state = 'running', revision = revision + 1, updated_at = $1, att
         started_at = $1, finished_at = NULL, keep_until = NULL, lease_owner = $2, lease_until = $3,
         progress = NULL, progress_text = NULL
     WHERE id = (
-        SELECT id FROM jobs
+        SELECT id FROM jobs INDEXED BY jobs_waiting
             WHERE state IN ('queued', 'failed') AND run_at <= $1 AND type IN (SELECT value FROM json_each($4))
             ORDER BY priority DESC, run_at, id LIMIT 1)
     RETURNING id, type, payload, attempt, log_lines
@@ -96,8 +97,12 @@ SELECT state FROM jobs WHERE id = $1
 
 -- name: prune
 DELETE FROM jobs WHERE id IN (
-    SELECT id FROM jobs WHERE keep_until < $1 AND state IN ('succeeded', 'dead', 'cancelled')
-        ORDER BY keep_until LIMIT $2)
+    SELECT id FROM jobs INDEXED BY jobs_kept
+        WHERE keep_until < $1 AND state IN ('succeeded', 'dead', 'cancelled') ORDER BY keep_until LIMIT $2)
+-- for: pg
+DELETE FROM jobs WHERE id IN (
+    SELECT id FROM jobs
+        WHERE keep_until < $1 AND state IN ('succeeded', 'dead', 'cancelled') ORDER BY keep_until LIMIT $2)
 
 -- name: schedule_read
 SELECT type, COALESCE(cron, ''), COALESCE(every_us, 0), next_at FROM job_schedules WHERE name = $1

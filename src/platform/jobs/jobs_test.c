@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "base/time.h"
 
+#include "jobs_q_sql.h"
 #include "platform/events/events.h"
 #include "platform/jobs/jobs_priv.h"
 #include "platform/platform_jobs.h"
@@ -370,6 +371,19 @@ static void wait_event(const char *type)
         must(events_read(cx, STR_EMPTY, str_from(type), 10, &events, &n));
     }
     assert_int_equal(n, 1);
+}
+
+/* ---- queries */
+
+static void test_queries(void **state)
+{
+    (void)state;
+    need_database();
+    for (size_t i = 0; i < jobs_q_n_queries; i++) {
+        if (db_check_query(p->db, jobs_q_queries[i], &cx->error) != RC_OK) {
+            fail_msg("%s: %s (%s)", jobs_q_queries[i]->name, cx->error.message, cx->error.detail);
+        }
+    }
 }
 
 /* ---- outcomes */
@@ -757,6 +771,7 @@ static void test_missed(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        ON_BOTH(test_queries),
         ON_BOTH(test_runs),
         ON_BOTH(test_undone_is_not_run),
         ON_BOTH(test_retries_then_dead),
