@@ -280,23 +280,15 @@ Rc service_store(Ctx *cx, RecordChange *change)
 
 /* ---- present */
 
-static Json *find_by_id(Json **records, size_t n, Str id)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(json_str_at(records[i], "id"), id)) {
-            return records[i];
-        }
-    }
-    return NULL;
-}
-
 /* The name as written (its column is in lower case, to sort and compare by), and the uptime. */
 Rc service_present(Ctx *cx, Json **records, size_t n)
 {
+    Map by_id = map_init(cx->arena);
     Str *ids = ARENA_ARRAY(cx->arena, Str, n);
     int64_t since = time_now_us() - US_PER_DAY;
     for (size_t i = 0; i < n; i++) {
         ids[i] = json_str_at(records[i], "id");
+        map_put(&by_id, ids[i], records[i]);
         json_set_c(cx->arena, records[i], "uptime_24h", json_null(cx->arena));
     }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
@@ -304,7 +296,7 @@ Rc service_present(Ctx *cx, Json **records, size_t n)
                  PARAMS(P_STR(ids_json(cx->arena, ids, n)), P_I64(since - since % US_PER_HOUR)),
                  &rows, &cx->error));
     while (rows_next(rows)) {
-        Json *record = find_by_id(records, n, rows_str(rows, 0));
+        Json *record = map_get(&by_id, rows_str(rows, 0));
         if (!record) {
             continue;
         }
