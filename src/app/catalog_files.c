@@ -58,7 +58,7 @@ Rc catalog_files_add(CatalogFiles *v, const char *argument, Error *err)
         add_file(v, pattern);
         return RC_OK;
     }
-    Str *paths;
+    Str *paths = NULL;
     size_t n = 0;
     if (stat(argument, &st) == 0 && S_ISDIR(st.st_mode)) {
         Str named = str_fmt(v->arena, "%.*s/**/catalog-info.{yaml,yml,json}", STR_ARG(pattern));

@@ -132,7 +132,7 @@ static Rc refuse_value(const CliFlag *flag, Str value, const char *accepts, Erro
 static Rc parse_value(Cli *cli, const CliFlag *flag, Str value, Json **ret, Error *err)
 {
     int64_t whole;
-    double real;
+    double real = 0;
     if (flag->nullable && str_is(value, "null")) {
         *ret = json_null(cli->arena);
     } else if (str_is(flag->type, "integer") || str_is(flag->type, "number")) {
@@ -182,7 +182,7 @@ static Rc check_value(Cli *cli, const CliFlag *flag, const Json *value, Error *e
 static Json *query_items(Cli *cli, const CliFlag *flag, Str value, Error *err)
 {
     Json *items = json_array(cli->arena);
-    Str part;
+    Str part = STR_EMPTY;
     while (flag->csv ? str_split(&value, ',', &part) : value.ptr != NULL) {
         Json *item;
         part = flag->csv ? part : value;
