@@ -184,8 +184,9 @@ static const JobType job_types[] = {
      .run = webhook_deliver_run,
      .max_attempts = WEBHOOK_ATTEMPTS_MAX,
      .timeout_us = DELIVER_TIMEOUT_US,
+     .concurrency = 2, /* receivers that do not answer must not take all workers */
      .keep_us = US_PER_HOUR},
-    {.name = "webhooks.prune", .run = webhooks_prune_run,   .concurrency = 1},
+    {.name = "webhooks.prune",    .run = webhooks_prune_run, .concurrency = 1},
 };
 static const JobSchedule schedules[] = {
     {.name = "webhooks.prune", .type = "webhooks.prune", .every_us = US_PER_HOUR},

@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SEND_TIMEOUT_US (20 * US_PER_SECOND)
+#define SEND_TIMEOUT_US (15 * US_PER_SECOND)
 #define ANSWER_MAX (64 * KIB)
 #define RETRY_AFTER_MAX US_PER_DAY
 #define GIVE_UP_AFTER (3 * US_PER_DAY)

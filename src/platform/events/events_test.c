@@ -8,6 +8,7 @@
 #include "events_q_sql.h"
 #include "platform/events/events_priv.h"
 #include "platform/platform_jobs.h"
+#include "test_pg.h"
 #include "test_platform.h"
 
 #include <stdio.h>
@@ -582,6 +583,37 @@ static void test_random_failures(void **state)
     }
 }
 
+/* A server that crashes and comes back: nothing is lost, and the readers go on by themselves. */
+static void test_database_away(void **state)
+{
+    (void)state;
+    const char *url = url_or_skip();
+    if (!test_pg_is_private()) {
+        skip(); /* not ours to stop */
+    }
+    TestPlatform *t = test_platform_new(url, &recording_module);
+    Platform *p = &t->platform;
+    Error err = {0};
+    seen_reset(0);
+    assert_int_equal(events_start(p->events, &err), RC_OK);
+    emit(p, "test.before", 0);
+    wait_seen(1, 5 * US_PER_SECOND);
+    test_pg_stop(true);
+    Ctx *cx = ctx_new_system(p, "test");
+    assert_int_not_equal(ctx_begin(cx), RC_OK);
+    test_pg_start();
+    ctx_reset(cx);
+    int64_t deadline = time_monotonic_us() + 20 * US_PER_SECOND;
+    while (ctx_begin(cx) != RC_OK && time_monotonic_us() < deadline) {
+        ctx_reset(cx);
+        thread_sleep_us(20 * US_PER_MS);
+    }
+    ctx_free(cx);
+    emit(p, "test.after", 1);
+    wait_seen(2, 30 * US_PER_SECOND);
+    test_platform_free(t);
+}
+
 /* ---- retention */
 
 static void test_prune(void **state)
@@ -655,6 +687,7 @@ int main(void)
         ON_BOTH(test_lease),
         ON_BOTH(test_random_failures),
         ON_BOTH(test_prune),
+        {"test_database_away on PostgreSQL", test_database_away, on_postgres, NULL, NULL},
     };
     log_configure(LOG_OFF, LOG_TEXT);
     int rc = cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "platform/events/events.h"
 #include "platform/jobs/jobs_priv.h"
 #include "platform/platform_jobs.h"
+#include "test_pg.h"
 #include "test_platform.h"
 
 #include <stdio.h>
@@ -677,6 +678,30 @@ static void test_prune(void **state)
     assert_int_equal(one_i64("SELECT COUNT(*) FROM jobs WHERE type = 'test.refused'"), 1);
 }
 
+/* The database crashes while a job runs: its outcome is written once the database is back. */
+static void test_database_away(void **state)
+{
+    (void)state;
+    need_database();
+    if (!test_pg_is_private()) {
+        skip(); /* not ours to stop */
+    }
+    start(p);
+    Uuid id = enqueue(&(JobSpec){.type = "test.stubborn"});
+    wait_runs(1);
+    test_pg_stop(true);
+    let_end();
+    thread_sleep_us(200 * US_PER_MS);
+    test_pg_start();
+    int64_t deadline = time_monotonic_us() + 20 * US_PER_SECOND;
+    while (ctx_begin(cx) != RC_OK && time_monotonic_us() < deadline) {
+        ctx_reset(cx);
+        thread_sleep_us(20 * US_PER_MS);
+    }
+    wait_state(&id, "succeeded");
+    assert_int_equal(seen_count(), 1);
+}
+
 /* ---- several processes */
 
 static void test_processes(void **state)
@@ -793,6 +818,7 @@ int main(void)
         ON_BOTH(test_processes),
         ON_BOTH(test_schedules),
         ON_BOTH(test_missed),
+        {"test_database_away on PostgreSQL", test_database_away, on_postgres, tear_down, NULL},
     };
     log_configure(LOG_OFF, LOG_TEXT);
     IGNORE(setenv("FAIRWAY_SERVER_SHUTDOWN_GRACE", "300ms", 1)); /* cannot fail */
