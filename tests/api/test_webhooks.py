@@ -224,7 +224,7 @@ def test_internal_addresses_at_sending(new_server):
         happen(server.api)
         delivery = wait_delivery(server.api, webhook, status="dead")
         assert "127.0.0.1" in delivery["error"] and not receiver.messages
-        dead = server.api.get("/api/jobs", query={"state": "dead"}).json()["items"]
+        dead = until(lambda: server.api.get("/api/jobs", query={"state": "dead"}).json()["items"])
         assert [job["type"] for job in dead] == ["webhook.deliver"]
 
 
