@@ -83,6 +83,9 @@ static Rc read_orders(Ctx *cx, const Call *call, EntityQuery *q)
 {
     size_t n;
     const Str *orders = call_query_all(cx, call, "order", &n);
+    if (n > QUERY_ORDERS_MAX) {
+        return fail(cx, RC_LIMIT, "Entities are sorted by at most %d fields", QUERY_ORDERS_MAX);
+    }
     q->order = ARENA_ARRAY(cx->arena, EntityOrder, n + 1);
     for (size_t i = 0; i < n; i++) {
         size_t colon = str_find_char(orders[i], ':');

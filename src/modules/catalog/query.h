@@ -12,7 +12,8 @@ enum {
     QUERY_ITEM_BYTES = 2560, /* what an entity may take, for a first guess */
     QUERY_KEYS_MAX = 20000,  /* as many matches of a query are remembered */
     QUERY_LIMIT_DEFAULT = 200,
-    QUERY_LIMIT_MAX = 10000,    /* more are given page by page */
+    QUERY_LIMIT_MAX = 10000, /* more are given page by page */
+    QUERY_ORDERS_MAX = 10,
     QUERY_FIELDS_MAX = 200,     /* fields= */
     QUERY_TEXT_FIELDS_MAX = 50, /* fullTextFilterFields */
     QUERY_TERM_MAX = 1000,      /* bytes of fullTextFilterTerm */

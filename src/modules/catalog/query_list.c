@@ -25,57 +25,68 @@ static bool is_plain_key(Str field)
     return true;
 }
 
-static void write_key_values(SqlBuild *b, Str field)
+/* The values of one key as rows (n, NULL …, value, NULL …). */
+static void write_values(SqlBuild *b, const EntityQuery *q, size_t at)
 {
-    Str type;
-    bool forward, both;
-    if (str_starts(field, STR("relations.")) &&
-        predicate_relation(b->kinds, field, &type, &forward, &both)) {
-        buf_fmt(&b->sql,
-                "(SELECT DISTINCT o.n, r.%s AS value FROM entity_relations r JOIN entities o ON "
-                "o.ref = r.%s WHERE r.type = ",
-                forward ? "target_ref" : "source_ref", forward ? "source_ref" : "target_ref");
-        sql_param(b, P_STR(type));
-        buf_char(&b->sql, ')');
-        return;
+    Str type, field = q->order[at].field;
+    bool forward, both,
+        related = str_starts(field, STR("relations.")) &&
+                  predicate_relation(b->kinds, field, &type, &forward, &both);
+    const char *value = !related ? "f.value" : forward ? "r.target_ref" : "r.source_ref";
+    buf_put(&b->sql, related ? STR("SELECT o.n AS n") : STR("SELECT f.n AS n"));
+    for (size_t i = 0; i < q->n_order; i++) {
+        buf_fmt(&b->sql, ", %s AS v%zu", i == at ? value : "CAST(NULL AS TEXT)", i);
     }
-    buf_lit(&b->sql, "(SELECT f.n, f.value FROM entity_fields f WHERE ");
-    sql_key(b, "f", is_plain_key(field) ? field : STR(""));
-    buf_lit(&b->sql, " AND f.value <> ");
-    sql_param(b, P_STR(STR(ENTITY_FIELD_NULL)));
-    buf_char(&b->sql, ')');
+    if (related) {
+        buf_fmt(&b->sql, " FROM entity_relations r JOIN entities o ON o.ref = r.%s WHERE r.type = ",
+                forward ? "source_ref" : "target_ref");
+        sql_param(b, P_STR(type));
+    } else {
+        buf_lit(&b->sql, " FROM entity_fields f WHERE ");
+        sql_key(b, "f", is_plain_key(field) ? field : STR(""));
+        buf_lit(&b->sql, " AND f.value <> ");
+        sql_param(b, P_STR(STR(ENTITY_FIELD_NULL)));
+    }
+    buf_lit(&b->sql, " UNION ALL ");
 }
 
-/* Entities without a field come last either way; ties as they were added. */
-static void write_list_sql(SqlBuild *b, const EntityList *list)
+static bool has_column(const EntityOrder *order)
 {
-    const EntityQuery *q = &list->query;
-    buf_lit(&b->sql, "SELECT e.n, e.ref, e.body, e.errors, e.tail FROM entities e");
+    return predicate_column(order->field) != NULL;
+}
+
+static bool is_descending(const EntityOrder *order)
+{
+    return str_is(order->direction, "desc");
+}
+
+/* entities e, and k: per entity its first value of each key to sort by, NULL where it has none.
+ * Grouped, because no index leads from an entity to its values. */
+static void write_from(SqlBuild *b, const EntityQuery *q)
+{
+    size_t n_columns = 0;
     for (size_t i = 0; i < q->n_order; i++) {
-        if (!predicate_column(q->order[i].field)) {
-            buf_lit(&b->sql, " LEFT JOIN ");
-            write_key_values(b, q->order[i].field);
-            buf_fmt(&b->sql, " o%zu ON o%zu.n = e.n", i, i);
+        n_columns += has_column(&q->order[i]);
+    }
+    if (n_columns == q->n_order) {
+        buf_lit(&b->sql, " FROM entities e");
+        return;
+    }
+    buf_lit(&b->sql, " FROM (SELECT n");
+    for (size_t i = 0; i < q->n_order; i++) {
+        buf_fmt(&b->sql, ", %s(v%zu) AS v%zu", is_descending(&q->order[i]) ? "max" : "min", i, i);
+    }
+    buf_lit(&b->sql, " FROM (");
+    for (size_t i = 0; i < q->n_order; i++) {
+        if (!has_column(&q->order[i])) {
+            write_values(b, q, i);
         }
     }
-    buf_lit(&b->sql, " WHERE ");
-    query_where(b, q);
-    if (list->after_ref.len) {
-        buf_lit(&b->sql, " AND e.ref > ");
-        sql_param(b, P_STR(list->after_ref));
-    }
-    buf_lit(&b->sql, " ORDER BY ");
+    buf_lit(&b->sql, "SELECT n");
     for (size_t i = 0; i < q->n_order; i++) {
-        const char *column = predicate_column(q->order[i].field);
-        const char *way = str_is(q->order[i].direction, "desc") ? "DESC" : "ASC";
-        if (column) {
-            buf_fmt(&b->sql, "%s %s, ", column, way);
-        } else {
-            buf_fmt(&b->sql, "CASE WHEN o%zu.value IS NULL THEN 1 ELSE 0 END, o%zu.value %s, ", i,
-                    i, way);
-        }
+        buf_lit(&b->sql, ", CAST(NULL AS TEXT)");
     }
-    buf_put(&b->sql, q->n_order ? STR("e.n") : STR("e.ref"));
+    buf_lit(&b->sql, " FROM entities) u GROUP BY n) k JOIN entities e ON e.n = k.n");
 }
 
 static void write_limit(SqlBuild *b, int64_t limit, int64_t offset)
@@ -86,6 +97,41 @@ static void write_limit(SqlBuild *b, int64_t limit, int64_t offset)
         buf_lit(&b->sql, " OFFSET ");
         sql_param(b, P_I64(offset));
     }
+}
+
+static void write_order(SqlBuild *b, const EntityQuery *q)
+{
+    buf_lit(&b->sql, " ORDER BY ");
+    for (size_t i = 0; i < q->n_order; i++) {
+        const char *column = predicate_column(q->order[i].field);
+        const char *way = is_descending(&q->order[i]) ? "DESC" : "ASC";
+        if (column) {
+            buf_fmt(&b->sql, "%s %s, ", column, way);
+        } else {
+            buf_fmt(&b->sql, "CASE WHEN k.v%zu IS NULL THEN 1 ELSE 0 END, k.v%zu %s, ", i, i, way);
+        }
+    }
+    buf_put(&b->sql, q->n_order ? STR("e.n") : STR("e.ref"));
+}
+
+/* Entities without a field come last either way; ties as they were added. Their texts are read only
+ * where they have to be looked at. */
+static Str write_list_sql(SqlBuild *b, const EntityList *list, int64_t limit, int64_t offset)
+{
+    const EntityQuery *q = &list->query;
+    write_from(b, q);
+    buf_lit(&b->sql, " WHERE ");
+    query_where(b, q);
+    if (list->after_ref.len) {
+        buf_lit(&b->sql, " AND e.ref > ");
+        sql_param(b, P_STR(list->after_ref));
+    }
+    write_order(b, q);
+    write_limit(b, limit, offset);
+    Str parts[] = {b->inexact ? STR("SELECT e.n, e.ref, e.body, e.errors, e.tail")
+                              : STR("SELECT e.n, e.ref"),
+                   buf_str(&b->sql)};
+    return str_join(b->arena, parts, ARRAY_LEN(parts), STR_EMPTY);
 }
 
 static bool row_fits(Arena *scratch, const EntityQuery *q, Str body, Str errors, Str tail)
@@ -111,80 +157,89 @@ static Str after_text(Arena *arena, const EntityList *list, int64_t limit, int64
     return buf_str(&out);
 }
 
+typedef VEC(int64_t) Numbers;
+
 typedef struct ListPage {
     Ctx *cx;
     const EntityList *list;
-    Buf *out;
     Arena *scratch;
-    int64_t limit, skip, n;
+    int64_t limit, skip;
+    Numbers numbers;
     Str last;
     bool more;
 } ListPage;
 
-static Rc take_row(ListPage *page, Rows *rows, bool inexact)
+static void take_row(ListPage *page, Rows *rows, bool inexact)
 {
-    const EntityList *list = page->list;
-    Str body = rows_str(rows, 2), errors = rows_str(rows, 3), tail = rows_str(rows, 4);
-    if (inexact && !row_fits(page->scratch, &list->query, body, errors, tail)) {
-        return RC_OK;
+    if (inexact && !row_fits(page->scratch, &page->list->query, rows_str(rows, 2),
+                             rows_str(rows, 3), rows_str(rows, 4))) {
+        return;
     }
     if (page->skip > 0) {
         page->skip--;
-    } else if (page->n == page->limit || page->out->len > QUERY_REPLY_MAX) {
+    } else if ((int64_t)page->numbers.n == page->limit) {
         page->more = true;
     } else {
-        buf_put(page->out, page->n++ ? STR(",") : STR_EMPTY);
+        VEC_PUSH(&page->numbers, rows_i64(rows, 0));
         page->last = rows_dup(rows, 1, page->cx->arena);
-        return entity_write_item(page->cx, page->out, &list->fields, body, errors, tail);
     }
-    return RC_OK;
 }
 
-/* Rows from..from+count of the whole list; *ret_seen of them were there. */
-static Rc take_rows(ListPage *page, int64_t from, int64_t count, int64_t *ret_seen, bool *inexact)
+/* What can be said in SQL takes one statement; else rows from..from+CHUNK of the whole list are
+ * looked at, and *ret_done is false while there may be more. */
+static Rc take_rows(ListPage *page, int64_t from, bool inexact, bool *ret_done)
 {
     Ctx *cx = page->cx;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     SqlBuild b = sql_init(cx->arena, db_kind(cx->platform->db), catalog_kinds(cx->platform));
+    int64_t seen = 0, skip = page->skip;
     b.probe = true;
-    write_list_sql(&b, page->list);
-    if (!b.inexact) {
-        count = page->limit + 1;
-        from = page->skip;
-        page->skip = 0;
+    page->skip = inexact ? page->skip : 0;
+    Str sql =
+        write_list_sql(&b, page->list, inexact ? CHUNK : page->limit + 1, inexact ? from : skip);
+    TRY(tx_query_sql(cx->tx, sql, b.params.at, b.params.n, &rows, &cx->error));
+    for (; !page->more && rows_next(rows); seen++) {
+        take_row(page, rows, inexact);
     }
-    write_limit(&b, count, from);
-    TRY(tx_query_sql(cx->tx, buf_str(&b.sql), b.params.at, b.params.n, &rows, &cx->error));
-    for (*ret_seen = 0; !page->more && rows_next(rows); ++*ret_seen) {
-        TRY(take_row(page, rows, b.inexact));
-    }
-    *inexact = b.inexact;
+    *ret_done = !inexact || page->more || seen < CHUNK;
     return rows_error(rows, &cx->error);
+}
+
+static bool is_inexact(Ctx *cx, const EntityQuery *q)
+{
+    SqlBuild b = sql_init(cx->arena, db_kind(cx->platform->db), catalog_kinds(cx->platform));
+    query_where(&b, q);
+    return b.inexact;
 }
 
 Rc list_page(Ctx *cx, const EntityList *list, Buf *out, bool *ret_more, Str *ret_after)
 {
     CLEANUP(arena_cleanup) Arena *scratch = arena_new(64 * KIB);
-    int64_t seen, from = 0;
-    bool inexact;
+    int64_t version;
+    size_t written;
+    bool inexact = is_inexact(cx, &list->query), done = false;
     ListPage page = {
         .cx = cx,
         .list = list,
-        .out = out,
         .scratch = scratch,
         .limit = list->has_limit ? MIN(list->limit, (int64_t)QUERY_LIMIT_MAX) : QUERY_LIMIT_MAX,
         .skip = list->after_ref.len ? 0 : list->offset,
+        .numbers = {.arena = cx->arena},
     };
+    TRY(query_version(cx, &version));
     TRY(ctx_read(cx));
+    for (int64_t from = 0; !done; from += CHUNK) {
+        TRY(take_rows(&page, from, inexact, &done));
+    }
     buf_char(out, '[');
-    do {
-        TRY(take_rows(&page, from, CHUNK, &seen, &inexact));
-        from += seen;
-    } while (inexact && !page.more && seen == CHUNK);
+    TRY(texts_by_number(cx, version, page.numbers.at, page.numbers.n, &list->fields, out,
+                        &written));
     buf_char(out, ']');
     *ret_more = page.more;
-    *ret_after = after_text(cx->arena, list, page.limit, page.n, page.last);
-    return RC_OK;
+    *ret_after = after_text(cx->arena, list, page.limit, (int64_t)page.numbers.n, page.last);
+    return written == page.numbers.n
+               ? RC_OK
+               : fail(cx, RC_LIMIT, "The answer is too long; ask for a smaller page");
 }
 
 Rc list_after(Arena *arena, Str text, EntityList *list, Error *err)

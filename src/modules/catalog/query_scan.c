@@ -191,9 +191,13 @@ static void write_place(Scan *s, Str value, int64_t n)
 
 static void write_conditions(Scan *s)
 {
+    /* rare matches among many values: the values are gone through by the index alone */
+    bool as_set = s->sort.kind == SORT_FIELD && !s->sql.probe;
     if (s->ask->query->filter) {
-        buf_lit(&s->sql.sql, " AND ");
+        buf_put(&s->sql.sql,
+                as_set ? STR(" AND s.n IN (SELECT e.n FROM entities e WHERE ") : STR(" AND "));
         predicate_sql(&s->sql, s->ask->query->filter);
+        buf_put(&s->sql.sql, as_set ? STR(")") : STR_EMPTY);
     }
     if (s->text_of_row && s->sort.kind != SORT_BODY) {
         buf_lit(&s->sql.sql, " AND ");

@@ -513,6 +513,59 @@ static void test_order(void **state)
     }
 }
 
+/* GET /entities in pages: everything is there once, those without the field last either way. */
+static void test_lists(void **state)
+{
+    Bench *b = need(state);
+    static const char *const orders[] = {"", "metadata.title", "kind", "spec.nothing",
+                                         "metadata.description"};
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(orders); i++) {
+        const char *field = orders[i / 2];
+        EntityOrder order[] = {
+            {str_from(field),      i % 2 ? STR("desc") : STR("asc")},
+            {STR("metadata.name"), STR("asc")                      }
+        };
+        EntityList list = {.has_limit = true, .limit = 7};
+        list.query = (EntityQuery){.order = order, .n_order = field[0] ? 1 + i % 2 : 0};
+        if (i % 3 == 0) { /* what SQL cannot say */
+            Json *filter;
+            must(json_parse(b->cx->arena, STR("{\"metadata.description\":{\"$exists\":true}}"),
+                            NULL, &filter, &b->cx->error),
+                 b->cx, "filter");
+            list.query.filter = filter;
+        }
+        Map seen = map_init(b->cx->arena);
+        bool more = true, ended = false;
+        Str before = STR_EMPTY, after;
+        while (more) {
+            Buf out = buf_init(b->cx->arena, 16 * MIB);
+            Json *v;
+            must(list_page(b->cx, &list, &out, &more, &after), b->cx, "list");
+            ctx_end(b->cx);
+            must(json_parse(b->cx->arena, buf_str(&out), NULL, &v, &b->cx->error), b->cx, "list");
+            assert_true(v->n == 7 || !more);
+            for (uint32_t k = 0; k < v->n; k++) {
+                EntityFields found;
+                assert_null(map_put(&seen, uid_of(v->items[k]), b));
+                entity_values(v->items[k], order[0].field, b->cx->arena, &found);
+                bool has = found.n > 0 && entity_key_is_indexed(order[0].field);
+                int way = has ? str_cmp(before, found.at[0].value) : 0;
+                assert_false(has && ended);
+                assert_true(before.len == 0 || !has || (i % 2 ? way >= 0 : way <= 0));
+                before = has ? found.at[0].value : before;
+                ended = !has;
+            }
+            must(list_after(b->cx->arena, after, &list, &b->cx->error), b->cx, "after");
+        }
+        size_t want = 0;
+        for (size_t k = 0; k < b->n; k++) {
+            want += predicate_matches(list.query.filter, b->entities[k]);
+        }
+        assert_int_equal(seen.n_live, want);
+        ctx_reset(b->cx);
+    }
+}
+
 /* ---- facets */
 
 static int64_t count_of(const Json *list, Str value)
@@ -682,8 +735,9 @@ static void test_graph(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(test_predicates), BOTH(test_text),  BOTH(test_pages),   BOTH(test_order),
-        BOTH(test_facets),     BOTH(test_fresh), BOTH(test_by_refs), BOTH(test_graph),
+        BOTH(test_predicates), BOTH(test_text),    BOTH(test_pages),
+        BOTH(test_order),      BOTH(test_lists),   BOTH(test_facets),
+        BOTH(test_fresh),      BOTH(test_by_refs), BOTH(test_graph),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     test_database_end();
