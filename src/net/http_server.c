@@ -17,9 +17,9 @@ enum {
     DEFAULT_IDLE_S = 60,
     DEFAULT_HEAD_S = 10,
     DEFAULT_BODY_RATE = 256,
-    FEWEST_WORKERS = 8,
-    MOST_WORKERS = 16,
-    WORKERS_PER_CORE = 4,
+    FEWEST_WORKERS = 16,
+    MOST_WORKERS = 32,
+    WORKERS_PER_CORE = 8,
     RESERVED_FILES = 128, /* databases, files being sent, outgoing connections */
     FEWEST_CONNECTIONS = 64,
     MOST_THREADS = 256,
