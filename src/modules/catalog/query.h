@@ -129,7 +129,7 @@ typedef struct EntityList {
 MUST_CHECK Rc list_page(Ctx *cx, const EntityList *list, Buf *out, bool *ret_more, Str *ret_after);
 /* `after` of a request. Fails RC_MALFORMED in Backstage's words. */
 MUST_CHECK Rc list_after(Arena *arena, Str text, EntityList *list, Error *err);
-/* All of them as an array: a short one at once, a long one as a stream. */
+/* All of them as an array: a short one from memory, a long one from a file. */
 MUST_CHECK Rc list_all(Ctx *cx, Call *call, const EntityList *list);
 
 /* ---- caches (query_cache.c): texts that hold for one version of the catalog. All threads. */

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * GET /entities: everything as one array, or pages by limit and offset. */
-#include "base/thread.h"
-#include "base/time.h"
-
 #include "modules/catalog/catalog_priv.h"
 #include "modules/catalog/query.h"
 
-enum { CHUNK = 500 /* entities read at once for a stream */ };
-#define STREAM_AT (MIB)                      /* an answer up to here is sent at once */
-#define STREAM_BUFFER (4 * MIB)              /* waiting for a slow client */
-#define STREAM_STALL_US (60 * US_PER_SECOND) /* after which it is given up */
-#define STREAM_WAIT_US (5 * US_PER_MS)
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK = 500 /* entities read at once */ };
+#define FILE_AT (MIB) /* a shorter answer is made in memory */
+#define FILE_BYTES_MAX (8 * (uint64_t)GIB)
 
 /* ---- pages */
 
@@ -262,14 +263,15 @@ Rc list_after(Arena *arena, Str text, EntityList *list, Error *err)
     return RC_OK;
 }
 
-/* ---- all */
+/* ---- all: a long answer goes through a file without a name, so that it takes no memory, and a
+ * slow client holds neither a worker nor a connection of the database */
 
 typedef struct All {
     Ctx *cx;
-    Call *call;
     const EntityList *list;
     Buf out;
-    HttpStream *stream; /* NULL until the answer is long */
+    int fd; /* -1: all is in out */
+    uint64_t written;
     int64_t n, chunk;
     Str value;
     int64_t last;
@@ -290,73 +292,101 @@ static bool all_row(void *user, const EntityRow *row)
     return all->rc == RC_OK;
 }
 
-/* Waits while the client is slow; RC_GONE when it has left or takes nothing any more. */
-static Rc push(All *all)
+static Rc no_room(Ctx *cx)
 {
-    int64_t until = time_monotonic_us() + STREAM_STALL_US;
-    Rc rc;
-    while ((rc = http_stream_write(all->stream, buf_str(&all->out))) == RC_BUSY &&
-           time_monotonic_us() < until) {
-        thread_sleep_us(STREAM_WAIT_US);
-    }
-    buf_clear(&all->out);
-    return rc == RC_OK ? RC_OK : RC_GONE;
+    fail(cx, RC_LIMIT, "There is no room for so long an answer; ask for pages");
+    error_detail(&cx->error, "the file of a long list: %s", strerror(errno));
+    return RC_LIMIT;
 }
 
-static Rc send(All *all)
+static int open_unnamed(Ctx *cx)
 {
-    if (!all->stream && (all->out.len < STREAM_AT || !all->call->http)) {
+    const char *folder = cx->platform->data_dir;
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0) { /* a file system without such files */
+        Str path = str_fmt(cx->arena, "%s/list-XXXXXX", folder);
+        char *name = arena_dup(cx->arena, path.ptr, path.len + 1);
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd >= 0) {
+            IGNORE(unlink(name) != 0); /* then it is found and removed by people */
+        }
+    }
+    return fd;
+}
+
+static Rc write_out(All *all)
+{
+    Str rest = buf_str(&all->out);
+    while (rest.len > 0) {
+        ssize_t n = write(all->fd, rest.ptr, rest.len);
+        if (n < 0 && errno != EINTR) {
+            return no_room(all->cx);
+        }
+        rest = str_from_index(rest, n > 0 ? (size_t)n : 0);
+    }
+    all->written += all->out.len;
+    buf_clear(&all->out);
+    return all->written <= FILE_BYTES_MAX ? RC_OK : no_room(all->cx);
+}
+
+static Rc spill(All *all, const Call *call)
+{
+    if (all->fd < 0 && (all->out.len < FILE_AT || !call->http)) {
         return RC_OK;
     }
-    if (!all->stream) {
-        HttpPair headers[] = {
-            {STR("Content-Type"),           STR("application/json; charset=utf-8")},
-            {STR("X-Request-Id"),           all->cx->request_id                   },
-            {STR("X-Content-Type-Options"), STR("nosniff")                        },
-            {STR("Cache-Control"),          STR("private, no-cache")              },
-        };
-        HttpResponse head = {200, headers, ARRAY_LEN(headers), STR_EMPTY};
-        all->call->reply.sent = true;
-        all->call->reply.status = 200;
-        all->stream = http_respond_stream(all->call->http, &head, STREAM_BUFFER, NULL, NULL);
+    if (all->fd < 0) {
+        all->fd = open_unnamed(all->cx);
     }
-    return push(all);
+    return all->fd < 0 ? no_room(all->cx) : write_out(all);
 }
 
-static Rc read_all(All *all)
+static Rc read_all(All *all, const Call *call)
 {
     EntityQuery query = all->list->query;
     EntityScan scan = {.query = &query, .limit = CHUNK, .total = -1};
     query.n_order = MIN(query.n_order, (size_t)1);
     do {
         all->chunk = 0;
-        TRY(ctx_read(all->cx));
         TRY(query_scan(all->cx, &scan, all_row, all));
         TRY(all->rc);
-        ctx_end(all->cx); /* a slow client must not hold a connection of the database */
         scan.after = true;
         scan.value = all->value;
         scan.n = all->last;
-        TRY(send(all));
+        TRY(spill(all, call));
     } while (all->chunk == CHUNK);
-    return RC_OK;
+    buf_put(&all->out, all->n ? STR("]") : STR("[]"));
+    return all->fd < 0 ? RC_OK : write_out(all);
+}
+
+static void reply_file(All *all, Call *call)
+{
+    HttpPair headers[] = {
+        {STR("Content-Type"),           STR("application/json; charset=utf-8")},
+        {STR("X-Request-Id"),           all->cx->request_id                   },
+        {STR("X-Content-Type-Options"), STR("nosniff")                        },
+        {STR("Cache-Control"),          STR("private, no-cache")              },
+    };
+    HttpResponse head = {200, headers, ARRAY_LEN(headers), STR_EMPTY};
+    call->reply.sent = true;
+    call->reply.status = 200;
+    http_respond_file(call->http, &head, all->fd, 0, all->written);
+    all->fd = -1;
 }
 
 Rc list_all(Ctx *cx, Call *call, const EntityList *list)
 {
-    All all = {.cx = cx, .call = call, .list = list, .out = buf_init(NULL, QUERY_REPLY_MAX)};
-    Rc rc = read_all(&all);
-    buf_put(&all.out, all.n ? STR("]") : STR("[]"));
-    if (all.stream) {
-        if (rc == RC_OK) {
-            IGNORE(push(&all)); /* a client that has left misses nothing */
-        }
-        http_stream_close(all.stream);
-        rc = RC_OK; /* an answer that breaks off is not JSON: that is how the client knows */
-    } else if (rc == RC_OK && !buf_ok(&all.out)) {
+    All all = {.cx = cx, .list = list, .out = buf_init(NULL, 2 * QUERY_REPLY_MAX), .fd = -1};
+    Rc rc = read_all(&all, call);
+    if (rc == RC_OK && !buf_ok(&all.out)) {
         rc = fail(cx, RC_LIMIT, "The answer is too long; ask for pages");
+    } else if (rc == RC_OK && all.fd >= 0) {
+        ctx_end(cx);
+        reply_file(&all, call);
     } else if (rc == RC_OK) {
         reply_json(call, 200, str_dup(cx->arena, buf_str(&all.out)));
+    }
+    if (all.fd >= 0) {
+        IGNORE(close(all.fd) != 0); /* it had no name and nothing worth keeping */
     }
     buf_done(&all.out);
     return rc;
