@@ -3,7 +3,8 @@
  *
  *   postgres.c        opening, transactions, replica, DbOps
  *   postgres_pool.c   connections and the bounded pool of them
- *   postgres_stmt.c   statements, pipelining, errors
+ *   postgres_stmt.c   statements, errors
+ *   postgres_many.c   one statement for many rows: packed, pipelined
  *   postgres_rows.c   results */
 #ifndef STORE_POSTGRES_PRIV_H
 #define STORE_POSTGRES_PRIV_H
@@ -22,7 +23,10 @@ enum {
     PG_REPLICA_RETRY_MS = 5000, /* and a replica is left alone for this long */
     PG_STATEMENT_TIMEOUT_S = 30,
     PG_IDLE_IN_TX_TIMEOUT_S = 60,
-    PG_PIPELINE_ROWS = 500, /* executions per round trip of tx_exec_many */
+    PG_PIPELINE_ROWS = 500,  /* executions per round trip of tx_exec_many */
+    PG_PACKED_PARAMS = 2048, /* values in one packed INSERT, about */
+    PG_PACKED_LEAST = 8,     /* fewer rows are sent one by one */
+    PG_PARAMS_ON_STACK = 64,
 };
 
 typedef struct PgPool PgPool;
@@ -83,17 +87,40 @@ typedef struct PgTx {
 MUST_CHECK Rc pg_tx_reconnect(PgTx *tx, Error *err);
 
 /* postgres_stmt.c */
+typedef struct PgStmt {
+    Stmt base;
+    char name[24];
+} PgStmt;
+
+/* Parameters as libpq wants them; the texts are in the connection's scratch, so one at a time. */
+typedef struct PgBound {
+    const char *values[PG_PARAMS_ON_STACK];
+    int lengths[PG_PARAMS_ON_STACK];
+    int formats[PG_PARAMS_ON_STACK];
+    const char **value; /* the arrays above, or heap when they are too short */
+    int *length, *format;
+} PgBound;
+void pg_bound_init(PgBound *b, size_t n);
+void pg_bound_done(PgBound *b);
+void pg_bind(PgBound *b, PgConn *conn, const Param *params, size_t n);
+
+/* Prepared once per connection; *ret is the connection's. */
+MUST_CHECK Rc pg_prepare(PgConn *conn, const StmtKey *key, const PgStmt **ret, Error *err);
+MUST_CHECK Rc pg_ensure_conn(PgTx *tx, Error *err);
+MUST_CHECK Rc pg_check_result(PgConn *conn, const PGresult *result, const char *what, Error *err);
 /* Maps a failed result (may be NULL) and the connection's state to our error; sets conn->lost. */
 Rc pg_error(PgConn *conn, const PGresult *result, const char *what, Error *err);
 MUST_CHECK Rc pg_run(PgConn *conn, const char *sql, Error *err); /* statements without results */
 void pg_conn_forget(PgConn *conn);                               /* frees the cache's records */
 Rc pg_exec(
     Tx *tx, const StmtKey *key, const Param *params, size_t n, int64_t *ret_changed, Error *err);
-Rc pg_exec_many(
-    Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
 Rc pg_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);
 Rc pg_script(Tx *base, const char *sql, Error *err);
 Rc pg_check(Db *db, const StmtKey *key, Error *err);
+
+/* postgres_many.c */
+Rc pg_exec_many(
+    Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
 
 /* postgres_rows.c: takes the result. */
 Rows *pg_rows_new(PGresult *result);

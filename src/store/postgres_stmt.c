@@ -3,12 +3,7 @@
  * results as text, types left to the server, so that what db_check_query prepares is what runs. */
 #include "store/postgres_priv.h"
 
-enum { PARAMS_ON_STACK = 64, NUMBER_SIZE = 32, SCRATCH_KEEP = 1024 * 1024 };
-
-typedef struct PgStmt {
-    Stmt base;
-    char name[24];
-} PgStmt;
+enum { NUMBER_SIZE = 32, SCRATCH_KEEP = 1024 * 1024 };
 
 /* ---- errors ---- */
 
@@ -88,7 +83,7 @@ Rc pg_error(PgConn *conn, const PGresult *result, const char *what, Error *err)
     return rc;
 }
 
-static Rc check_result(PgConn *conn, const PGresult *result, const char *what, Error *err)
+Rc pg_check_result(PgConn *conn, const PGresult *result, const char *what, Error *err)
 {
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY) {
@@ -100,7 +95,7 @@ static Rc check_result(PgConn *conn, const PGresult *result, const char *what, E
 Rc pg_run(PgConn *conn, const char *sql, Error *err)
 {
     PGresult *result = PQexec(conn->pg, sql);
-    Rc rc = check_result(conn, result, "script", err);
+    Rc rc = pg_check_result(conn, result, "script", err);
     PQclear(result);
     return rc;
 }
@@ -135,12 +130,12 @@ static Rc prepare_as(PgConn *conn, const char *name, const StmtKey *key, Error *
     CLEANUP(arena_cleanup) Arena *arena = key->query ? NULL : arena_new(key->len + 1);
     const char *sql = key->query ? key->text : str_cstr(arena, str_of(key->text, key->len));
     PGresult *result = PQprepare(conn->pg, name, sql, 0, NULL);
-    Rc rc = check_result(conn, result, stmt_key_name(key), err);
+    Rc rc = pg_check_result(conn, result, stmt_key_name(key), err);
     PQclear(result);
     return rc;
 }
 
-static Rc find_or_prepare(PgConn *conn, const StmtKey *key, const PgStmt **ret, Error *err)
+Rc pg_prepare(PgConn *conn, const StmtKey *key, const PgStmt **ret, Error *err)
 {
     PgStmt *stmt = (PgStmt *)stmt_cache_find(&conn->cache, key);
     if (!stmt) {
@@ -157,23 +152,15 @@ static Rc find_or_prepare(PgConn *conn, const StmtKey *key, const PgStmt **ret, 
 
 /* ---- parameters ---- */
 
-typedef struct Bound {
-    const char *values[PARAMS_ON_STACK];
-    int lengths[PARAMS_ON_STACK];
-    int formats[PARAMS_ON_STACK];
-    const char **value; /* the arrays above, or heap when they are too short */
-    int *length, *format;
-} Bound;
-
-static void bound_init(Bound *b, size_t n)
+void pg_bound_init(PgBound *b, size_t n)
 {
-    bool heap = n > PARAMS_ON_STACK;
+    bool heap = n > PG_PARAMS_ON_STACK;
     b->value = heap ? store_alloc(n, sizeof(b->value[0])) : b->values;
     b->length = heap ? store_alloc(n, sizeof(b->length[0])) : b->lengths;
     b->format = heap ? store_alloc(n, sizeof(b->format[0])) : b->formats;
 }
 
-static void bound_done(Bound *b)
+void pg_bound_done(PgBound *b)
 {
     if (b->value != b->values) {
         free(b->value);
@@ -197,7 +184,7 @@ static char *scratch(PgConn *conn, const Param *params, size_t n)
     return conn->scratch;
 }
 
-static void bind(Bound *b, PgConn *conn, const Param *params, size_t n)
+void pg_bind(PgBound *b, PgConn *conn, const Param *params, size_t n)
 {
     char *at = scratch(conn, params, n);
     for (size_t i = 0; i < n; i++) {
@@ -238,14 +225,14 @@ static Rc run_once(
     PgConn *conn, const StmtKey *key, const Param *params, size_t n, PGresult **ret, Error *err)
 {
     const PgStmt *stmt;
-    Bound b;
+    PgBound b;
 
-    TRY(find_or_prepare(conn, key, &stmt, err));
-    bound_init(&b, n);
-    bind(&b, conn, params, n);
+    TRY(pg_prepare(conn, key, &stmt, err));
+    pg_bound_init(&b, n);
+    pg_bind(&b, conn, params, n);
     PGresult *result = PQexecPrepared(conn->pg, stmt->name, (int)n, b.value, b.length, b.format, 0);
-    bound_done(&b);
-    Rc rc = check_result(conn, result, stmt_key_name(key), err);
+    pg_bound_done(&b);
+    Rc rc = pg_check_result(conn, result, stmt_key_name(key), err);
     if (rc != RC_OK) {
         PQclear(result);
         return rc;
@@ -260,7 +247,7 @@ static bool may_retry(const PgTx *tx)
     return !tx->base.is_write && !tx->inline_only && tx->conn && tx->conn->lost;
 }
 
-static Rc ensure_conn(PgTx *tx, Error *err)
+Rc pg_ensure_conn(PgTx *tx, Error *err)
 {
     return tx->conn ? RC_OK : pg_tx_reconnect(tx, err);
 }
@@ -270,7 +257,7 @@ run(Tx *base, const StmtKey *key, const Param *params, size_t n, PGresult **ret,
 {
     PgTx *tx = (PgTx *)base;
 
-    TRY(ensure_conn(tx, err));
+    TRY(pg_ensure_conn(tx, err));
     Rc rc = run_once(tx->conn, key, params, n, ret, err);
     if (rc != RC_OK && may_retry(tx)) {
         TRY(pg_tx_reconnect(tx, err));
@@ -299,85 +286,13 @@ Rc pg_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **re
     return RC_OK;
 }
 
-/* ---- many executions in a pipeline ---- */
-
-/* Reads the answers up to the sync; the first failure is the one told. */
-static Rc pipeline_drain(PgConn *conn, const StmtKey *key, Error *err)
-{
-    Rc rc = RC_OK;
-    for (;;) {
-        PGresult *result = PQgetResult(conn->pg);
-        if (!result) {
-            if (PQstatus(conn->pg) != CONNECTION_OK) {
-                return rc != RC_OK ? rc : pg_error(conn, NULL, stmt_key_name(key), err);
-            }
-            continue; /* ends the answers of one execution */
-        }
-        ExecStatusType status = PQresultStatus(result);
-        if (status != PGRES_PIPELINE_SYNC && status != PGRES_PIPELINE_ABORTED && rc == RC_OK) {
-            rc = check_result(conn, result, stmt_key_name(key), err);
-        }
-        PQclear(result);
-        if (status == PGRES_PIPELINE_SYNC) {
-            return rc;
-        }
-    }
-}
-
-static Rc pipeline_send(PgConn *conn,
-                        const PgStmt *stmt,
-                        const StmtKey *key,
-                        const Param *params,
-                        size_t columns,
-                        size_t rows,
-                        Error *err)
-{
-    Bound b;
-    bool sent = true;
-
-    bound_init(&b, columns);
-    for (size_t i = 0; sent && i < rows; i++) {
-        bind(&b, conn, params + i * columns, columns);
-        sent = PQsendQueryPrepared(conn->pg, stmt->name, (int)columns, b.value, b.length, b.format,
-                                   0) == 1;
-    }
-    bound_done(&b);
-    if (!sent || PQpipelineSync(conn->pg) != 1) {
-        conn->lost = true;
-        return pg_error(conn, NULL, stmt_key_name(key), err);
-    }
-    return pipeline_drain(conn, key, err);
-}
-
-Rc pg_exec_many(
-    Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err)
-{
-    PgTx *tx = (PgTx *)base;
-    const PgStmt *stmt;
-
-    TRY(ensure_conn(tx, err));
-    TRY(find_or_prepare(tx->conn, key, &stmt, err));
-    if (PQenterPipelineMode(tx->conn->pg) != 1) {
-        return pg_error(tx->conn, NULL, stmt_key_name(key), err);
-    }
-    Rc rc = RC_OK;
-    for (size_t at = 0; rc == RC_OK && at < rows; at += PG_PIPELINE_ROWS) {
-        size_t n = MIN(rows - at, (size_t)PG_PIPELINE_ROWS);
-        rc = pipeline_send(tx->conn, stmt, key, params + at * columns, columns, n, err);
-    }
-    if (PQexitPipelineMode(tx->conn->pg) != 1) {
-        tx->conn->lost = true;
-    }
-    return rc;
-}
-
 /* ---- the rest ---- */
 
 Rc pg_script(Tx *base, const char *sql, Error *err)
 {
     PgTx *tx = (PgTx *)base;
 
-    TRY(ensure_conn(tx, err));
+    TRY(pg_ensure_conn(tx, err));
     TRY(pg_run(tx->conn, sql, err));
     if (base->is_write && PQtransactionStatus(tx->conn->pg) != PQTRANS_INTRANS) {
         return error_set(err, RC_INTERNAL, "The SQL text ended the transaction it ran in");
@@ -389,7 +304,7 @@ Rc pg_check(Db *db, const StmtKey *key, Error *err)
 {
     Tx *tx;
     TRY(db_read_primary(db, &tx, err));
-    Rc rc = ensure_conn((PgTx *)tx, err);
+    Rc rc = pg_ensure_conn((PgTx *)tx, err);
     if (rc == RC_OK) {
         rc = prepare_as(((PgTx *)tx)->conn, "", key, err);
     }

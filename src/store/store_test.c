@@ -442,6 +442,10 @@ static void test_exec_many(void **state)
     assert_ok(f, tx_exec_many(tx, &store_test_insert, params, COLUMNS, 0, &f->err));
     assert_ok(f, db_commit(tx, &f->err));
     assert_int_equal(count_rows(f, "things"), ROWS);
+    /* Every value where it belongs, however the rows were sent. */
+    assert_int_equal(count_rows(f, "things WHERE name = 'many' AND data IS NULL AND x * 4 = n AND "
+                                   "CAST(substr(id, 3) AS BIGINT) = n"),
+                     ROWS);
 
     /* One of many fails: all of the transaction is undone, and the connection is of use again. */
     assert_ok(f, db_begin(f->db, &tx, &f->err));

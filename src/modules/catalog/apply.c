@@ -1,88 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A batch is worked off in set-based steps, each over all entities at once: what exists → what
- * changed → numbers → history → relations → tails → entities → fields → parents → events. Lists
+ * changed → numbers → history → relations → entities → tails → fields → parents → events. Lists
  * travel as JSON arrays, rows by tx_exec_many. */
-#include "modules/catalog/apply.h"
-
 #include "base/hash.h"
 #include "base/id.h"
-#include "base/map.h"
 #include "base/time.h"
 
 #include "catalog_apply_sql.h"
+#include "modules/catalog/apply_priv.h"
 #include "modules/catalog/query.h"
 #include "platform/events/events.h"
 
 #include <stdlib.h>
 
 enum { FIELD_ROWS_AT_ONCE = 4096 }; /* parameters are larger than what they carry: bounded memory */
-#define LIMIT_TAIL (4 * MIB)
 #define EVENT_SOURCE "/api/catalog/entities"
-
-typedef VEC(Param) Params;
-typedef VEC(Str) Strs;
-
-typedef struct Existing {
-    int64_t n, revision, created_at;
-    Str id, input_hash, location;
-    bool is_orphan;
-    const char *state;   /* what becomes of it: NULL, "updated", "deleted" */
-    EntityFields fields; /* of its present body, for the difference */
-    Str name, title, description;
-} Existing;
-
-typedef struct Item {
-    ApplyEntity *e;
-    Existing *old; /* NULL: new */
-    int64_t n;
-    Str id, etag;
-    Str tail;
-} Item;
-
-typedef struct Touched {
-    Str ref;
-    Item *item; /* its upsert in this batch, NULL: only its tail changes */
-    Strs out;   /* "type\0target" of its relations, unsorted */
-} Touched;
-
-typedef struct Apply {
-    Ctx *cx;
-    const Kinds *kinds;
-    const ApplyBatch *batch;
-    Arena *arena;
-    int64_t now;
-    Str by;
-    Map existing; /* ref -> Existing */
-    Item *items;  /* what is written: new and changed */
-    size_t n_items;
-    Strs removed; /* refs that exist and go */
-    Map touched;  /* ref -> Touched: whose tail must be made anew */
-    Map keys;     /* key -> int64_t id */
-    ApplyResult result;
-} Apply;
-
-static Str refs_json(Arena *arena, const Str *refs, size_t n)
-{
-    Buf out = buf_init(arena, SIZE_MAX / 4);
-    buf_char(&out, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i) {
-            buf_char(&out, ',');
-        }
-        buf_json_str(&out, refs[i]);
-    }
-    buf_char(&out, ']');
-    return buf_str(&out);
-}
-
-static Str map_keys_json(Arena *arena, const Map *map)
-{
-    Strs keys = {.arena = arena};
-    for (MapEntry *entry = map_first(map); entry; entry = map_next(map, entry)) {
-        VEC_PUSH(&keys, entry->key);
-    }
-    return refs_json(arena, keys.at, keys.n);
-}
 
 /* ---- what exists */
 
@@ -96,7 +28,7 @@ static Rc load_existing(Apply *a)
         VEC_PUSH(&refs, a->batch->remove_refs[i]);
     }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    Str list = refs_json(a->arena, refs.at, refs.n);
+    Str list = apply_refs_json(a->arena, refs.at, refs.n);
     TRY(tx_query(a->cx->tx, &catalog_apply_existing, PARAMS(P_STR(list)), &rows, &a->cx->error));
     while (rows_next(rows)) {
         Existing *old = ARENA_NEW(a->arena, Existing);
@@ -188,7 +120,7 @@ static Str changed_refs(Apply *a, const char *state, size_t *ret_n)
         }
     }
     *ret_n = refs.n;
-    return refs_json(a->arena, refs.at, refs.n);
+    return apply_refs_json(a->arena, refs.at, refs.n);
 }
 
 static Rc keep_history(Apply *a)
@@ -231,185 +163,6 @@ static Rc load_old_fields(Apply *a)
     return rows_error(rows, &a->cx->error);
 }
 
-/* ---- relations */
-
-static Touched *touch(Apply *a, Str ref)
-{
-    Touched *t = map_get(&a->touched, ref);
-    if (!t) {
-        t = ARENA_NEW(a->arena, Touched);
-        *t = (Touched){.ref = ref, .out = {.arena = a->arena}};
-        map_put(&a->touched, ref, t);
-    }
-    return t;
-}
-
-static Str relation_key(Arena *arena, int64_t origin, Str source, Str type, Str target)
-{
-    return str_fmt(arena, "%lld %.*s %.*s %.*s", (long long)origin, STR_ARG(source), STR_ARG(type),
-                   STR_ARG(target));
-}
-
-static void push_relation(Params *params, int64_t origin, Str source, Str type, Str target)
-{
-    VEC_PUSH(params, P_I64(origin));
-    VEC_PUSH(params, P_STR(source));
-    VEC_PUSH(params, P_STR(type));
-    VEC_PUSH(params, P_STR(target));
-}
-
-/* Rows that changed entities say no longer are deleted; *ret_kept has the keys of those that stay.
- */
-static Rc drop_old_relations(Apply *a, const Map *wanted, Map *ret_kept)
-{
-    Strs origins = {.arena = a->arena};
-    for (MapEntry *entry = map_first(&a->existing); entry; entry = map_next(&a->existing, entry)) {
-        const Existing *old = entry->value;
-        if (old->state) {
-            VEC_PUSH(&origins, str_fmt(a->arena, "%lld", (long long)old->n));
-        }
-    }
-    if (origins.n == 0) {
-        return RC_OK;
-    }
-    Str parts[] = {STR("["), str_join(a->arena, origins.at, origins.n, STR(",")), STR("]")};
-    Str list = str_join(a->arena, parts, ARRAY_LEN(parts), STR_EMPTY);
-    Params params = {.arena = a->arena};
-    CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(a->cx->tx, &catalog_apply_relations_of, PARAMS(P_STR(list)), &rows,
-                 &a->cx->error));
-    while (rows_next(rows)) {
-        Str source = rows_dup(rows, 1, a->arena), type = rows_dup(rows, 2, a->arena),
-            target = rows_dup(rows, 3, a->arena);
-        Str key = relation_key(a->arena, rows_i64(rows, 0), source, type, target);
-        if (map_has(wanted, key)) {
-            map_put(ret_kept, key, a);
-            continue;
-        }
-        push_relation(&params, rows_i64(rows, 0), source, type, target);
-        touch(a, source);
-        touch(a, target);
-    }
-    TRY(rows_error(rows, &a->cx->error));
-    return params.n ? tx_exec_many(a->cx->tx, &catalog_apply_delete_relation, params.at, 4,
-                                   params.n / 4, &a->cx->error)
-                    : RC_OK;
-}
-
-static Rc write_relations(Apply *a)
-{
-    Map wanted = map_init(a->arena), kept = map_init(a->arena);
-    for (size_t i = 0; i < a->n_items; i++) {
-        const EntityRelations *relations = &a->items[i].e->prepared.relations;
-        for (size_t k = 0; a->items[i].old && k < relations->n; k++) {
-            const EntityRelation *r = &relations->at[k];
-            map_put(&wanted,
-                    relation_key(a->arena, a->items[i].n, r->source_ref, r->type, r->target_ref),
-                    a);
-        }
-    }
-    TRY(drop_old_relations(a, &wanted, &kept));
-    Params params = {.arena = a->arena};
-    for (size_t i = 0; i < a->n_items; i++) {
-        const Item *item = &a->items[i];
-        const EntityRelations *relations = &item->e->prepared.relations;
-        for (size_t k = 0; k < relations->n; k++) {
-            const EntityRelation *r = &relations->at[k];
-            if (item->old && map_has(&kept, relation_key(a->arena, item->n, r->source_ref, r->type,
-                                                         r->target_ref))) {
-                continue;
-            }
-            push_relation(&params, item->n, r->source_ref, r->type, r->target_ref);
-            touch(a, r->source_ref);
-            touch(a, r->target_ref);
-        }
-    }
-    return params.n ? tx_exec_many(a->cx->tx, &catalog_apply_insert_relation, params.at, 4,
-                                   params.n / 4, &a->cx->error)
-                    : RC_OK;
-}
-
-/* ---- tails */
-
-/* One direction of the relations of everything touched: columns are whose, type, other. */
-static Rc collect_relations(Apply *a, const Query *query, Str list, bool is_forward)
-{
-    CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(a->cx->tx, query, PARAMS(P_STR(list)), &rows, &a->cx->error));
-    while (rows_next(rows)) {
-        Str forward, reverse, type = rows_str(rows, 1);
-        bool type_is_forward;
-        Touched *t = map_get(&a->touched, rows_str(rows, 0));
-        if (!t || !kinds_relation(a->kinds, type, &forward, &reverse, &type_is_forward)) {
-            continue; /* a pair whose kind was removed shows no more */
-        }
-        Str parts[] = {is_forward ? forward : reverse, rows_str(rows, 2)};
-        VEC_PUSH(&t->out, str_join(a->arena, parts, 2, str_of("\0", 1)));
-    }
-    return rows_error(rows, &a->cx->error);
-}
-
-static int by_bytes(const void *left, const void *right)
-{
-    return str_cmp(*(const Str *)left, *(const Str *)right);
-}
-
-/* ,"relations":[{"type":…,"targetRef":…},…]} sorted by type, then target. */
-static Str make_tail(Apply *a, Touched *t)
-{
-    Buf out = buf_init(a->arena, LIMIT_TAIL);
-    if (t->out.n) {
-        qsort(t->out.at, t->out.n, sizeof t->out.at[0], by_bytes);
-    }
-    buf_lit(&out, ",\"relations\":[");
-    bool first = true;
-    for (size_t i = 0; i < t->out.n; i++) {
-        if (i && str_eq(t->out.at[i], t->out.at[i - 1])) {
-            continue;
-        }
-        size_t nul = str_find_char(t->out.at[i], '\0');
-        size_t before = out.len;
-        buf_put(&out, first ? STR("{\"type\":") : STR(",{\"type\":"));
-        buf_json_str(&out, str_sub(t->out.at[i], 0, nul));
-        buf_lit(&out, ",\"targetRef\":");
-        buf_json_str(&out, str_from_index(t->out.at[i], nul + 1));
-        buf_char(&out, '}');
-        if (!buf_ok(&out) || out.len > LIMIT_TAIL - 8) {
-            out.len =
-                before; /* more relations than an answer should carry: the first ones are shown */
-            out.failed = false;
-            break;
-        }
-        first = false;
-    }
-    buf_lit(&out, "]}");
-    return buf_str(&out);
-}
-
-static Rc stitch(Apply *a)
-{
-    for (size_t i = 0; i < a->n_items; i++) {
-        touch(a, a->items[i].e->prepared.ref)->item = &a->items[i];
-    }
-    Str list = map_keys_json(a->arena, &a->touched);
-    TRY(collect_relations(a, &catalog_apply_stitch_out, list, true));
-    TRY(collect_relations(a, &catalog_apply_stitch_in, list, false));
-    Params params = {.arena = a->arena};
-    for (MapEntry *entry = map_first(&a->touched); entry; entry = map_next(&a->touched, entry)) {
-        Touched *t = entry->value;
-        Str tail = make_tail(a, t);
-        if (t->item && !t->item->old) {
-            t->item->tail = tail;
-            continue;
-        }
-        VEC_PUSH(&params, P_STR(t->ref)); /* refs that dangle update nothing */
-        VEC_PUSH(&params, P_STR(tail));
-    }
-    return params.n ? tx_exec_many(a->cx->tx, &catalog_apply_update_tail, params.at, 2,
-                                   params.n / 2, &a->cx->error)
-                    : RC_OK;
-}
-
 /* ---- entities */
 
 static Str make_body(Apply *a, const Item *item)
@@ -440,7 +193,6 @@ static void push_insert(Apply *a, Params *params, const Item *item)
         P_STR_OR_NULL(p->system_ref),
         P_STR_OR_NULL(p->repository_url),
         P_STR(make_body(a, item)),
-        P_STR(item->tail),
         P_STR(item->etag),
         P_STR(p->input_hash),
         P_STR(item->e->source_id),
@@ -484,7 +236,7 @@ static void push_update(Apply *a, Params *params, const Item *item)
 
 static Rc write_entities(Apply *a)
 {
-    enum { INSERT_COLUMNS = 24, UPDATE_COLUMNS = 16 };
+    enum { INSERT_COLUMNS = 23, UPDATE_COLUMNS = 16 };
     Params inserts = {.arena = a->arena}, updates = {.arena = a->arena};
     for (size_t i = 0; i < a->n_items; i++) {
         if (a->items[i].old) {
@@ -503,8 +255,9 @@ static Rc write_entities(Apply *a)
                          updates.n / UPDATE_COLUMNS, &a->cx->error));
     }
     if (a->removed.n) {
-        Str list = refs_json(a->arena, a->removed.at, a->removed.n);
+        Str list = apply_refs_json(a->arena, a->removed.at, a->removed.n);
         TRY(tx_exec(tx, &catalog_apply_delete_parents, PARAMS(P_STR(list)), NULL, &a->cx->error));
+        TRY(tx_exec(tx, &catalog_apply_delete_tails_of, PARAMS(P_STR(list)), NULL, &a->cx->error));
         TRY(tx_exec(tx, &catalog_apply_delete_entities, PARAMS(P_STR(list)), NULL, &a->cx->error));
     }
     a->result.created = inserts.n / INSERT_COLUMNS;
@@ -587,7 +340,7 @@ static Rc load_keys(Apply *a)
     if (a->keys.n_live == 0) {
         return RC_OK;
     }
-    TRY(read_keys(a, map_keys_json(a->arena, &a->keys)));
+    TRY(read_keys(a, apply_map_keys_json(a->arena, &a->keys)));
     Strs missing = {.arena = a->arena};
     for (MapEntry *entry = map_first(&a->keys); entry; entry = map_next(&a->keys, entry)) {
         if (*(int64_t *)entry->value == 0) {
@@ -597,7 +350,7 @@ static Rc load_keys(Apply *a)
     if (missing.n == 0) {
         return RC_OK;
     }
-    Str list = refs_json(a->arena, missing.at, missing.n);
+    Str list = apply_refs_json(a->arena, missing.at, missing.n);
     TRY(tx_exec(a->cx->tx, &catalog_apply_add_keys, PARAMS(P_STR(list)), NULL, &a->cx->error));
     return read_keys(a, list);
 }
@@ -757,11 +510,11 @@ static Rc run(Apply *a)
     tx_on_commit(a->cx->tx, query_changed, NULL);
     TRY(keep_history(a));
     TRY(load_old_fields(a));
-    TRY(write_relations(a));
-    TRY(stitch(a));
+    TRY(apply_relations(a));
     TRY(write_text(a, true));
     TRY(write_entities(a));
     TRY(write_text(a, false));
+    TRY(apply_tails(a));
     TRY(write_fields(a));
     TRY(write_parents(a));
     return emit_events(a);

@@ -10,6 +10,8 @@
 #ifndef CATALOG_APPLY_H
 #define CATALOG_APPLY_H
 
+#include "base/map.h"
+
 #include "modules/catalog/entity.h"
 #include "modules/catalog/kinds.h"
 #include "platform/ctx.h"
@@ -55,6 +57,10 @@ typedef struct ApplyBatch {
     size_t n_upserts;
     const Str *remove_refs; /* entities to delete */
     size_t n_remove_refs;
+    /* NULL: the relations that entities show are made anew in the same transaction. Else only
+     * marked as old, for catalog_stitch: batches of one large read touch the same hubs again and
+     * again. The map (in an arena that outlives the read) has what its earlier batches marked. */
+    Map *unstitched;
 } ApplyBatch;
 
 typedef struct ApplyResult {
@@ -64,6 +70,10 @@ typedef struct ApplyResult {
 /* Of two claims in one batch the first wins. Fails RC_BUSY, RC_LIMIT … as the store does; nothing
  * is left half done. */
 MUST_CHECK Rc catalog_apply(Ctx *cx, const Kinds *kinds, const ApplyBatch *batch, ApplyResult *ret);
+
+/* Makes anew what some of the entities marked by ApplyBatch.unstitched show of their relations, in
+ * cx's write transaction; *ret_more: call again in another. Cheap when nothing is marked. */
+MUST_CHECK Rc catalog_stitch(Ctx *cx, const Kinds *kinds, bool *ret_more);
 
 /* The catalog's version: rises with every apply that changed something. */
 MUST_CHECK Rc catalog_version(Ctx *cx, int64_t *ret);

@@ -28,9 +28,9 @@ WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: insert_entity
 INSERT INTO entities (n, id, ref, kind, namespace, name, title, description, type, lifecycle, owner_ref, system_ref,
-    repository_url, body, tail, etag, input_hash, source_id, document_id, location, created_at, updated_at, created_by,
+    repository_url, body, etag, input_hash, source_id, document_id, location, created_at, updated_at, created_by,
     updated_by)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 
 -- name: update_entity
 UPDATE entities SET title = $2, description = $3, type = $4, lifecycle = $5, owner_ref = $6, system_ref = $7,
@@ -38,8 +38,35 @@ UPDATE entities SET title = $2, description = $3, type = $4, lifecycle = $5, own
     updated_at = $15, updated_by = $16, revision = revision + 1, is_orphan = 0, errors = NULL
 WHERE n = $1
 
--- name: update_tail
-UPDATE entities SET tail = $2 WHERE ref = $1
+-- name: numbers
+SELECT ref, n FROM entities WHERE ref IN (SELECT value FROM json_each($1))
+-- for: pg
+SELECT ref, n FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+
+-- name: insert_tail
+INSERT INTO entity_tails (n, tail) VALUES ($1, $2)
+
+-- name: delete_tails
+DELETE FROM entity_tails WHERE n IN (SELECT value FROM json_each($1))
+-- for: pg
+DELETE FROM entity_tails WHERE n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+
+-- name: delete_tails_of
+DELETE FROM entity_tails WHERE n IN (SELECT n FROM entities WHERE ref IN (SELECT value FROM json_each($1)))
+-- for: pg
+DELETE FROM entity_tails
+WHERE n IN (SELECT n FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
+
+-- name: mark_unstitched
+INSERT INTO entity_unstitched (ref) VALUES ($1) ON CONFLICT DO NOTHING
+
+-- name: unstitched
+SELECT ref FROM entity_unstitched ORDER BY ref LIMIT $1
+
+-- name: forget_unstitched
+DELETE FROM entity_unstitched WHERE ref IN (SELECT value FROM json_each($1))
+-- for: pg
+DELETE FROM entity_unstitched WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: delete_entities
 DELETE FROM entities WHERE ref IN (SELECT value FROM json_each($1))

@@ -34,7 +34,8 @@ MUST_CHECK Rc source_add(Ctx *cx, Str origin, Str type, Str target, Str rules, S
 MUST_CHECK Rc source_refresh(Ctx *cx, Str source_id);
 /* Queues a read of every source, in cx's write transaction. */
 MUST_CHECK Rc sources_refresh_all(Ctx *cx);
-/* Removes everything that only this source brought, in cx's write transaction; the source itself stays. */
+/* Removes everything that only this source brought, in cx's write transaction; the source itself
+ * stays. */
 MUST_CHECK Rc source_empty(Ctx *cx, Str source_id);
 /* Removes a source and everything that only it brought, in cx's write transaction. */
 MUST_CHECK Rc source_remove(Ctx *cx, const Source *source);

@@ -7,23 +7,30 @@ SELECT version FROM catalog_state WHERE id = 1
 UPDATE catalog_state SET version = version + 1 WHERE id = 1
 
 -- name: by_ref
-SELECT n, ref, body, errors, tail FROM entities WHERE ref = $1
+SELECT e.n, e.ref, e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref = $1
 
 -- name: by_numbers
-SELECT n, ref, body, errors, tail FROM entities WHERE n IN (SELECT value FROM json_each($1))
+SELECT e.n, e.ref, e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.n IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT n, ref, body, errors, tail FROM entities WHERE n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+SELECT e.n, e.ref, e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
 
 -- name: by_refs
-SELECT n, ref, body, errors, tail FROM entities WHERE ref IN (SELECT value FROM json_each($1))
+SELECT e.n, e.ref, e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT n, ref, body, errors, tail FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+SELECT e.n, e.ref, e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: by_uid
-SELECT body, errors, tail FROM entities WHERE id = $1
+SELECT e.body, e.errors, t.tail
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.id = $1
 
 -- name: parents
-SELECT p.parent_ref, e.body, e.errors, e.tail FROM entity_parents p JOIN entities e ON e.ref = p.parent_ref
+SELECT p.parent_ref, e.body, e.errors, t.tail FROM entity_parents p JOIN entities e ON e.ref = p.parent_ref
+    LEFT JOIN entity_tails t ON t.n = e.n
 WHERE p.child_ref = $1 ORDER BY p.parent_ref LIMIT 1000
 
 -- name: revision_by_ref

@@ -55,52 +55,52 @@ typedef struct ValidateCase {
 } ValidateCase;
 
 static const ValidateCase validate_cases[] = {
-    {HEAD "metadata: {name: v}\n" SPEC,                                          NULL,         NULL,                                                NULL,                                                                 0                                                                                               },
+    {HEAD "metadata: {name: v}\n" SPEC,                                          NULL,         NULL, NULL,                                                                 0},
     {"metadata: {name: v}\n",                                                    "TypeError",
-     "<root> must have required property 'apiVersion' - missingProperty: apiVersion",                                                               "",                                                                   1                                                                                               },
+     "<root> must have required property 'apiVersion' - missingProperty: apiVersion",                "",                                                                   1},
     {HEAD "metadata: {name: v}\nspec: {type: service, lifecycle: x}\n",          "InputError",
      "Processor BuiltinKindsEntityProcessor threw an error while validating the entity "
      "component:default/v; caused by "
-     "TypeError: /spec must have required property 'owner' - missingProperty: owner",                                                               "/spec must have required property 'owner' - missingProperty: owner", 4                                                                                               },
+     "TypeError: /spec must have required property 'owner' - missingProperty: owner",                "/spec must have required property 'owner' - missingProperty: owner", 4},
     {HEAD "metadata: {name: 'bad name!'}\n" SPEC,                                "InputError",
      "Policy check failed for component:default/bad name!; caused by Error: \"metadata.name\" is "
      "not valid; expected " NAME_RULE " but found \"bad name!\"." LEARN,
-     "\"metadata.name\" is not valid; expected " NAME_RULE " but found \"bad name!\"." LEARN,                                                                                                                             3                                                                                               },
+     "\"metadata.name\" is not valid; expected " NAME_RULE " but found \"bad name!\"." LEARN,                                                                              3},
     {"apiVersion: a.b/v1\nkind: Spaceship\nmetadata: {name: v}\n",               "InputError",
      "No processor recognized the entity spaceship:default/v as valid, possibly caused by a "
-     "foreign kind or apiVersion",                                                                                                                  "",                                                                   2                                                                                               },
+     "foreign kind or apiVersion",                                                                   "",                                                                   2},
     {"apiVersion: backstage.io/v9\nkind: Component\nmetadata: {name: v}\n" SPEC, "InputError",
      "No processor recognized the entity component:default/v as valid, possibly caused by a "
-     "foreign kind or apiVersion",                                                                                                                  "",                                                                   1                                                                                               },
+     "foreign kind or apiVersion",                                                                   "",                                                                   1},
     {HEAD "metadata: {name: v, tags: [ok, Not_OK]}\n" SPEC,                      "InputError",
      "Policy check failed for component:default/v; caused by Error: \"tags.1\" is not valid;" LEARN,
-     "\"tags.1\" is not valid;" LEARN,                                                                                                                                                                                    3                                                                                               },
+     "\"tags.1\" is not valid;" LEARN,                                                                                                                                     3},
     {HEAD "metadata:\n  name: v\n  labels:\n    'a/b/c': x\n" SPEC,              "InputError",
      "Policy check failed for component:default/v; caused by Error: \"labels.a/b/c\" is not valid; "
      "expected a valid prefix "
      "and/or suffix but found \"a/b/c\"." LEARN,
-     NULL,                                                                                                                                                                                                                6                                                                                               },
-    {HEAD "metadata: {name: v, namespace: Upper}\n" SPEC,                        "InputError", NULL,                                                NULL,                                                                 3                                                                                               },
-    {HEAD "metadata: {name: v, links: [{url: 'not a url'}]}\n" SPEC,             "InputError", NULL,                                                NULL,                                                                 3                                                                                               },
-    {HEAD "metadata: {name: v, annotations: {'example.com/x': 1}}\n" SPEC,       "InputError", NULL,                                                NULL,
-     3                                                                                                                                                                                                                                                                                                                    },
+     NULL,                                                                                                                                                                 6},
+    {HEAD "metadata: {name: v, namespace: Upper}\n" SPEC,                        "InputError", NULL, NULL,                                                                 3},
+    {HEAD "metadata: {name: v, links: [{url: 'not a url'}]}\n" SPEC,             "InputError", NULL, NULL,                                                                 3},
+    {HEAD "metadata: {name: v, annotations: {'example.com/x': 1}}\n" SPEC,       "InputError", NULL, NULL,
+     3                                                                                                                                                                      },
     {HEAD "metadata: {name: v}\nextra: 1\n" SPEC,                                "InputError",
-     "Policy check failed for component:default/v; caused by Error: Unknown field extra",                                                           "Unknown field extra",                                                4                                                                                               },
-    {HEAD "metadata: {name: v, tags: ['c#', 'c++', 'a:b']}\n" SPEC,              NULL,         NULL,                                                NULL,                                                                 0                                                                                               },
+     "Policy check failed for component:default/v; caused by Error: Unknown field extra",            "Unknown field extra",                                                4},
+    {HEAD "metadata: {name: v, tags: ['c#', 'c++', 'a:b']}\n" SPEC,              NULL,         NULL, NULL,                                                                 0},
     {HEAD "metadata: {name: v}\nspec: {type: '', lifecycle: x, owner: me}\n",    "InputError", NULL,
-     "/spec/type must NOT have fewer than 1 characters - limit: 1",                                                                                                                                                       4                                                                                               },
+     "/spec/type must NOT have fewer than 1 characters - limit: 1",                                                                                                        4},
     {HEAD "metadata: {name: v}\nspec: {type: [a], lifecycle: x, owner: me}\n",   "InputError", NULL,
-     "/spec/type must be string - type: string",                                                                                                                                                                          4                                                                                               },
+     "/spec/type must be string - type: string",                                                                                                                           4},
     {"apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: a}\nspec: {type: mcp-server, "
      "lifecycle: x, owner: me, "
-     "remotes: [{type: streamable-http, url: 'https://h/mcp'}]}\n",                                                                           NULL,                            NULL, NULL,                                      0                                                                                                                                 },
+     "remotes: [{type: streamable-http, url: 'https://h/mcp'}]}\n",         NULL,         NULL, NULL,                                                                 0},
     {"apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: a}\nspec: {type: grpc, "
-     "lifecycle: x, owner: me}\n",                                                                          "InputError",
+     "lifecycle: x, owner: me}\n",                                          "InputError",
      "Processor BuiltinKindsEntityProcessor threw an error while validating the entity "
      "api:default/a; caused by TypeError: "
-     "/spec must have required property 'definition' - missingProperty: definition",                                                                                                                  NULL,                                                                                                 4                                                                                                                                                                                                                                       },
+     "/spec must have required property 'definition' - missingProperty: definition",                 NULL,                                                                 4},
     {"apiVersion: scaffolder.backstage.io/v1beta3\nkind: Template\nmetadata: {name: t}\nspec: "
-     "{type: s, steps: [{action: a}]}\n",                                                                         NULL,                                                                                     NULL,                                                                                                 NULL,0},
+     "{type: s, steps: [{action: a}]}\n",                                   NULL,         NULL, NULL,                                                                 0},
 };
 
 static void validates_as_backstage_does(void **state)

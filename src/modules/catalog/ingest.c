@@ -277,6 +277,7 @@ static Walk *walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *rep
         .located = map_init(arena),
         .problems = {.arena = arena},
         .emitted = map_init(arena),
+        .unstitched = map_init(arena),
         .kept = map_init(arena),
         .report = report,
     };
@@ -330,6 +331,9 @@ Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
     *ret = (IngestReport){.complete = true};
     Walk *walk = walk_new(cx, job, source, ret, arena);
     Rc rc = ingest_load(&walk->ingest);
+    if (rc == RC_OK) {
+        rc = ingest_stitch(&walk->ingest);
+    }
     if (rc == RC_OK) {
         rc = run(walk);
     }

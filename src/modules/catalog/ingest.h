@@ -15,8 +15,9 @@ enum {
     INGEST_PROBLEMS_MAX = 1000, /* kept per source; more are counted */
     INGEST_BATCH = 5000,        /* entities written in one transaction */
 };
-#define INGEST_HELD_BYTES (64 * MIB) /* of texts of one Location kept between reading and parsing  \
-                                      */
+#define INGEST_HELD_BYTES                                                                          \
+    (64 * MIB) /* of texts of one Location kept between reading and parsing                        \
+                */
 
 /* A row of catalog_documents, and what this walk found out about it. */
 typedef struct Document {
@@ -51,8 +52,10 @@ typedef struct Ingest {
     VEC(Problem) problems;
     VEC(ApplyEntity) upserts; /* in batch_arena; document index in parallel */
     VEC(Document *) upsert_documents;
-    Map emitted; /* ref -> Document that brings (or wanted to bring) it in this walk */
-    Map kept;    /* Locations whose targets are not known this time: what they brought stays */
+    Map emitted;    /* ref -> Document that brings (or wanted to bring) it in this walk */
+    Map unstitched; /* refs whose relations are to be shown anew at the end; see ApplyBatch */
+    bool flushed;   /* some batches are written already */
+    Map kept;       /* Locations whose targets are not known this time: what they brought stays */
     IngestReport *report;
 } Ingest;
 
@@ -77,7 +80,9 @@ void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origi
 MUST_CHECK Rc ingest_load(Ingest *ingest);
 /* Writes the entities collected so far, when they are too many to hold, and forgets them. */
 MUST_CHECK Rc ingest_flush(Ingest *ingest);
-/* The last transaction: the rest of the entities, what is gone, documents, problems, the state of
+/* Makes good what an interrupted read, of this source or another, left to do. */
+MUST_CHECK Rc ingest_stitch(Ingest *ingest);
+/* The last transactions: the rest of the entities, what is gone, documents, problems, the state of
  * the source. */
 MUST_CHECK Rc ingest_finish(Ingest *ingest);
 

@@ -88,3 +88,6 @@ SELECT count(*) FROM catalog_problems WHERE source_id = $1
 -- name: source_read
 UPDATE catalog_sources SET state = $2, error = $3, read_at = $4, next_read_at = $5, changed_at = COALESCE($6, changed_at)
 WHERE id = $1
+
+-- name: is_unstitched
+SELECT count(*) FROM (SELECT 1 FROM entity_unstitched LIMIT 1) AS any_ref

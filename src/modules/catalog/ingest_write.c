@@ -129,6 +129,7 @@ static Rc apply(Ingest *ingest, const Strs *removed)
         .n_upserts = ingest->upserts.n,
         .remove_refs = removed ? removed->at : NULL,
         .n_remove_refs = removed ? removed->n : 0,
+        .unstitched = ingest->flushed ? &ingest->unstitched : NULL,
     };
     ApplyResult result;
     TRY(number_documents(ingest));
@@ -158,6 +159,7 @@ static Rc check_source(Ingest *ingest)
 
 Rc ingest_flush(Ingest *ingest)
 {
+    ingest->flushed = true;
     TRY(ctx_begin(ingest->cx));
     TRY(check_source(ingest));
     TRY(apply(ingest, NULL));
@@ -410,19 +412,45 @@ static bool is_unchanged(const Ingest *ingest, const Strs *numbers)
     return map_has(&ingest->located, ingest->source->entity_ref);
 }
 
-static Rc finish(Ingest *ingest)
+/* Whether anything is marked is asked outside a write transaction, which would hold up others. */
+Rc ingest_stitch(Ingest *ingest)
 {
-    Strs numbers = {.arena = ingest->arena}, forgotten = {.arena = ingest->arena},
-         gone = {.arena = ingest->arena};
-    collect_suspects(ingest, &numbers, &forgotten);
-    if (is_unchanged(ingest, &numbers)) {
-        return write_source(ingest);
+    Ctx *cx = ingest->cx;
+    int64_t any;
+    TRY(ctx_read(cx));
+    Rc rc = tx_one_i64(cx->tx, &catalog_ingest_is_unstitched, NO_PARAMS, &any, &cx->error);
+    ctx_end(cx);
+    for (bool more = any != 0; rc == RC_OK && more;) {
+        TRY(ctx_begin(cx));
+        TRY(catalog_stitch(cx, ingest->kinds, &more));
+        rc = ctx_commit(cx);
     }
-    TRY(find_gone(ingest, &numbers, &gone));
+    return rc;
+}
+
+static Rc write_changes(Ingest *ingest, const Strs *numbers, const Strs *forgotten)
+{
+    Strs gone = {.arena = ingest->arena};
+    TRY(find_gone(ingest, numbers, &gone));
     TRY(apply(ingest, keeps_orphans(ingest) ? NULL : &gone));
     TRY(let_go(ingest, &gone));
-    TRY(write_documents(ingest, &forgotten));
-    TRY(write_problems(ingest, &forgotten));
+    TRY(write_documents(ingest, forgotten));
+    return write_problems(ingest, forgotten);
+}
+
+static Rc finish(Ingest *ingest)
+{
+    Strs numbers = {.arena = ingest->arena}, forgotten = {.arena = ingest->arena};
+    collect_suspects(ingest, &numbers, &forgotten);
+    if (!is_unchanged(ingest, &numbers)) {
+        TRY(write_changes(ingest, &numbers, &forgotten));
+    }
+    if (ingest->flushed) { /* the source has been read when its relations show */
+        TRY(ctx_commit(ingest->cx));
+        TRY(ingest_stitch(ingest));
+        TRY(ctx_begin(ingest->cx));
+        TRY(check_source(ingest));
+    }
     return write_source(ingest);
 }
 

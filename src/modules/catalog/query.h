@@ -99,7 +99,9 @@ Str query_key(Arena *arena, const char *prefix, const EntityQuery *q);
 /* All conditions of a query on `entities e`: for others' statements. */
 void query_where(SqlBuild *b, const EntityQuery *q);
 
-/* `{"apiVersion":…}` of a row. */
+/* A column of `entities e`: how its text ends. NULL while it is not stitched. */
+#define ENTITY_TAIL "(SELECT t.tail FROM entity_tails t WHERE t.n = e.n)"
+/* `{"apiVersion":…}` of a row; without a tail it has no relations. */
 void entity_write(Buf *out, Str body, Str errors, Str tail);
 Str entity_text(Arena *arena, Str body, Str errors, Str tail);
 /* Into a list that is being written: whole, or its fields. RC_INTERNAL when the text is no JSON. */

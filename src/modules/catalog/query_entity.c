@@ -46,9 +46,9 @@ static Rc write_refs_sql(SqlBuild *b, const Str *refs, size_t n, const Json *fil
     }
     buf_char(&list, ']');
     bool pg = b->db == DB_POSTGRES;
-    buf_put(&b->sql, pg ? STR("SELECT r.key - 1, e.body, e.errors, e.tail FROM "
+    buf_put(&b->sql, pg ? STR("SELECT r.key - 1, e.body, e.errors, " ENTITY_TAIL " FROM "
                               "jsonb_array_elements_text(")
-                        : STR("SELECT r.key, e.body, e.errors, e.tail FROM json_each("));
+                        : STR("SELECT r.key, e.body, e.errors, " ENTITY_TAIL " FROM json_each("));
     sql_param(b, P_STR(buf_str(&list)));
     buf_put(&b->sql, pg ? STR("::jsonb) WITH ORDINALITY AS r (value, key)") : STR(") r"));
     buf_lit(&b->sql, " JOIN entities e ON e.ref = r.value WHERE ");

@@ -129,7 +129,7 @@ static Str write_list_sql(SqlBuild *b, const EntityList *list, int64_t limit, in
     }
     write_order(b, q);
     write_limit(b, limit, offset);
-    Str parts[] = {b->inexact ? STR("SELECT e.n, e.ref, e.body, e.errors, e.tail")
+    Str parts[] = {b->inexact ? STR("SELECT e.n, e.ref, e.body, e.errors, " ENTITY_TAIL)
                               : STR("SELECT e.n, e.ref"),
                    buf_str(&b->sql)};
     return str_join(b->arena, parts, ARRAY_LEN(parts), STR_EMPTY);

@@ -44,6 +44,11 @@ typedef struct Scan {
     SqlBuild sql;
 } Scan;
 
+static Str tail_or_none(Str tail)
+{
+    return tail.len ? tail : STR(",\"relations\":[]}");
+}
+
 void entity_write(Buf *out, Str body, Str errors, Str tail)
 {
     buf_put(out, body);
@@ -52,13 +57,13 @@ void entity_write(Buf *out, Str body, Str errors, Str tail)
         buf_put(out, errors);
         buf_char(out, '}');
     }
-    buf_put(out, tail);
+    buf_put(out, tail_or_none(tail));
 }
 
 Str entity_text(Arena *arena, Str body, Str errors, Str tail)
 {
     Str parts[] = {body, errors.len ? STR(",\"status\":{\"items\":") : STR_EMPTY, errors,
-                   errors.len ? STR("}") : STR_EMPTY, tail};
+                   errors.len ? STR("}") : STR_EMPTY, tail_or_none(tail)};
     return str_join(arena, parts, ARRAY_LEN(parts), STR_EMPTY);
 }
 
@@ -274,7 +279,8 @@ start(Scan *s, const Place *place, bool keys_only, int64_t limit, int64_t offset
     buf_clear(&s->sql.sql);
     s->sql.params.n = 0;
     buf_fmt(&s->sql.sql, "SELECT %s, %s", number_of(s), s->sort.value);
-    buf_put(&s->sql.sql, keys_only ? STR(" FROM ") : STR(", e.body, e.errors, e.tail FROM "));
+    buf_put(&s->sql.sql,
+            keys_only ? STR(" FROM ") : STR(", e.body, e.errors, " ENTITY_TAIL " FROM "));
     write_from(s);
     write_conditions(s);
     if (place->after) {
@@ -405,9 +411,9 @@ static Rc collect(Scan *s, Collect *c)
 
 static Rc emit_sorted(Scan *s, const Sorted *item, EntityRowFn fn, void *user, bool *ret_more)
 {
-    static const Query by_number = {"catalog_query_by_number",
-                                    "SELECT n, '', body, errors, tail FROM entities WHERE n = $1",
-                                    NULL};
+    static const Query by_number = {
+        "catalog_query_by_number",
+        "SELECT e.n, '', e.body, e.errors, " ENTITY_TAIL " FROM entities e WHERE e.n = $1", NULL};
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(s->cx->tx, &by_number, PARAMS(P_I64(item->n)), &rows, &s->cx->error));
     if (rows_next(rows)) {

@@ -10,8 +10,8 @@
 
 static char database[512];
 
-static const char *const migrations[] = {"0001_platform", "0002_events_jobs", "0003_organizations",
-                                         "0010_catalog", "0020_services"};
+static const char *const migrations[] = {"0001_platform", "0002_events_jobs",  "0003_organizations",
+                                         "0010_catalog",  "0011_entity_tails", "0020_services"};
 
 void must(Rc rc, const Ctx *cx)
 {
@@ -124,9 +124,9 @@ void add_entity(Platform *p, const char *kind, const char *name, const char *own
 {
     static int64_t n = 1;
     run_sql(p,
-            "INSERT INTO entities (n, id, ref, kind, namespace, name, owner_ref, body, tail, etag, "
+            "INSERT INTO entities (n, id, ref, kind, namespace, name, owner_ref, body, etag, "
             "input_hash, source_id, location, created_at, updated_at) VALUES (%lld, 'id-%s', "
-            "'%s:default/%s', '%s', 'default', '%s', '%s', '{\"metadata\":{\"name\":\"%s\"}', '}', "
+            "'%s:default/%s', '%s', 'default', '%s', '%s', '{\"metadata\":{\"name\":\"%s\"}', "
             "'', '', '', 'api:', 0, 0)",
             (long long)n++, name, kind, name, kind, name, owner, name);
 }
