@@ -341,3 +341,22 @@ def test_a_location_changed_while_it_is_read_does_not_get_its_old_entities_back(
     assert moved.status == 200, moved
     until(lambda: entity(api, "new"), 30)
     assert entity(api, "old") is None
+
+
+def test_a_large_read_that_is_killed_is_made_good(new_server, files):
+    """Large sources are written batch by batch; what is shown of relations is made at the end."""
+    count = 11_000
+    files["/large.yaml"] = "---\n".join(component(f"part-{i}", owner="hub") for i in range(count))
+    files["/all.yaml"] = location("all", "./large.yaml", "./hub.yaml")
+    files["/hub.yaml"] = ("apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: { name: hub }\n"
+                          "spec: { type: team, children: [] }\n")
+    target = files.url + "/all.yaml"
+    server = new_server(config=config(files, ("url", target)))
+    until(lambda: entity(server.api, "part-0"), what="the first batch")
+    server.kill()
+    server.start()
+    until(lambda: source(server.api, target)["state"] == "ok", deadline_s=120, what="the whole source")
+    assert entity(server.api, f"part-{count - 1}")["relations"] == [{"type": "ownedBy", "targetRef": "group:default/hub"}]
+    assert len(entity(server.api, "hub", "group")["relations"]) == count
+    total = server.api.get("/api/catalog/entities/by-query", query={"filter": "relations.ownedBy=group:default/hub", "limit": 0})
+    assert total.json()["totalItems"] == count
