@@ -74,13 +74,18 @@ static void *must_malloc(size_t size)
     return ptr;
 }
 
+static size_t second_cap(size_t first)
+{
+    return MIN(MAX(first, 2048) * 2, BLOCK_MOST);
+}
+
 Arena *arena_new(size_t first_bytes)
 {
     ASSERT(first_bytes <= ALLOC_MOST);
     size_t cap = align_up(first_bytes ? MAX(first_bytes, FIRST_BLOCK_LEAST) : FIRST_BLOCK_DEFAULT);
     Arena *arena = must_malloc(sizeof(*arena) + cap);
 
-    *arena = (Arena){.first = {.cap = cap}, .next_cap = MIN(MAX(cap, 2048) * 2, BLOCK_MOST)};
+    *arena = (Arena){.first = {.cap = cap}, .next_cap = second_cap(cap)};
     arena->top = &arena->first;
     POISON(block_data(arena->top), cap);
     return arena;
@@ -136,6 +141,7 @@ void arena_reset(Arena *arena)
     run_deferred(arena);
     free_later_blocks(arena);
     arena->first.used = 0;
+    arena->next_cap = second_cap(arena->first.cap); /* one large round makes no later one dear */
     arena->last = NULL;
     arena->handed_out = 0;
     POISON(block_data(&arena->first), arena->first.cap);

@@ -26,6 +26,24 @@ void random_bytes(void *out, size_t n)
     }
 }
 
+/* For ids: a call of the system for each would cost more than all the rest of a small write. Bytes
+ * are used once, and a process never goes on in two after fork. */
+static void pooled_bytes(uint8_t *out, size_t n)
+{
+    enum { POOL_BYTES = 512 };
+    static _Thread_local struct {
+        uint8_t bytes[POOL_BYTES];
+        size_t left;
+    } pool;
+
+    if (pool.left < n) {
+        random_bytes(pool.bytes, POOL_BYTES);
+        pool.left = POOL_BYTES;
+    }
+    pool.left -= n;
+    memcpy(out, pool.bytes + pool.left, n);
+}
+
 static Uuid uuid_text(uint8_t b[16], unsigned version)
 {
     static const char digits[] = "0123456789abcdef";
@@ -71,7 +89,7 @@ Uuid uuid_v7(void)
     }
     b[6] = (uint8_t)(tick >> 8 & 0x0F);
     b[7] = (uint8_t)tick;
-    random_bytes(b + 8, 8);
+    pooled_bytes(b + 8, 8);
     return uuid_text(b, 7);
 }
 
@@ -79,7 +97,7 @@ Uuid uuid_v4(void)
 {
     uint8_t b[16];
 
-    random_bytes(b, sizeof(b));
+    pooled_bytes(b, sizeof(b));
     return uuid_text(b, 4);
 }
 

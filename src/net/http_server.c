@@ -17,10 +17,9 @@ enum {
     DEFAULT_IDLE_S = 60,
     DEFAULT_HEAD_S = 10,
     DEFAULT_BODY_RATE = 256,
-    FEWEST_WORKERS = 16,
-    MOST_WORKERS = 32,
-    WORKERS_PER_CORE = 8,
-    RESERVED_FILES = 128, /* databases, files being sent, outgoing connections */
+    MOST_WORKERS = 64,
+    WORKERS_PER_CORE = 32, /* they mostly wait for a commit, and as many share one */
+    RESERVED_FILES = 128,  /* databases, files being sent, outgoing connections */
     FEWEST_CONNECTIONS = 64,
     MOST_THREADS = 256,
 };
@@ -50,9 +49,8 @@ static void set_defaults(HttpServerOptions *options)
     unsigned cores = count_cores();
 
     options->io_threads = options->io_threads ? options->io_threads : cores;
-    options->workers = options->workers
-                           ? options->workers
-                           : MIN(MAX(cores * WORKERS_PER_CORE, FEWEST_WORKERS), MOST_WORKERS);
+    options->workers =
+        options->workers ? options->workers : MIN(cores * WORKERS_PER_CORE, MOST_WORKERS);
     options->queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE;
     options->max_connections =
         options->max_connections ? options->max_connections : connections_from_limit();

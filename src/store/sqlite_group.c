@@ -27,11 +27,13 @@ struct Group {
     unsigned members; /* released, not yet durable */
     bool failed;      /* SQLite has no transaction any more */
     Error error;      /* why; also read by members once done */
-    /* Guarded by the writer's lock: */
+    /* Guarded by a lock of the group's own: its members wake all at once, and must not meet those
+     * who take turns in the next group. */
+    Mutex lock;
+    Cond done_cond;
     bool done;
     Rc rc;
-    unsigned refs;
-    Cond done_cond;
+    _Atomic unsigned refs;
 };
 
 static const Query q_begin = {"group begin", "BEGIN IMMEDIATE", NULL};
@@ -109,6 +111,7 @@ static Rc group_open(Writer *writer, Error *err)
     Group *group = store_alloc(1, sizeof(*group));
     group->opened_us = time_monotonic_us();
     group->refs = 1;
+    mutex_init(&group->lock);
     cond_init(&group->done_cond);
     writer->group = group;
     return RC_OK;
@@ -116,8 +119,9 @@ static Rc group_open(Writer *writer, Error *err)
 
 static void group_unref(Group *group)
 {
-    if (--group->refs == 0) {
+    if (atomic_fetch_sub(&group->refs, 1) == 1) {
         cond_done(&group->done_cond);
+        mutex_done(&group->lock);
         free(group);
     }
 }
@@ -167,12 +171,14 @@ static Rc group_finish(SqliteDb *db, Error *err)
     }
     mutex_lock(&writer->lock);
     writer->group = NULL;
+    turn_pass(writer);
+    mutex_unlock(&writer->lock);
+    mutex_lock(&group->lock);
     group->done = true;
     group->rc = rc;
     cond_broadcast(&group->done_cond);
+    mutex_unlock(&group->lock);
     group_unref(group);
-    turn_pass(writer);
-    mutex_unlock(&writer->lock);
     return rc;
 }
 
@@ -194,17 +200,19 @@ static bool group_wait(Writer *writer, Rc *ret, Error *err)
         mutex_unlock(&writer->lock);
         return false;
     }
-    group->refs++;
+    atomic_fetch_add(&group->refs, 1);
     turn_pass(writer);
+    mutex_unlock(&writer->lock);
+    mutex_lock(&group->lock);
     while (!group->done) {
-        cond_wait(&group->done_cond, &writer->lock);
+        cond_wait(&group->done_cond, &group->lock);
     }
+    mutex_unlock(&group->lock);
     *ret = group->rc;
     if (group->rc != RC_OK && err) {
         *err = group->error;
     }
     group_unref(group);
-    mutex_unlock(&writer->lock);
     return true;
 }
 

@@ -77,7 +77,7 @@ typedef struct Turn {
 typedef struct Writer {
     SqliteConn conn; /* belongs to whoever has the turn */
     Group *group;    /* open group transaction; written by whoever has the turn */
-    Mutex lock;      /* guards what follows, and the fields of a Group that say so */
+    Mutex lock;      /* guards what follows */
     bool taken;
     Turn *first, *last;
 } Writer;
