@@ -29,7 +29,8 @@ from support.server import FairwayServer  # noqa: E402
 
 CACHE = TESTS.parent / "build" / "bench"
 INGEST_DEADLINE_S = 1800
-READS = [  # mode, what, CPU bar in microseconds: the peer's CPU by the factor that was promised
+NGINX_US = 12  # what a request for 2 KB took nginx where the peer was measured; here it is measured beside Fairway
+READS = [  # mode, what, CPU bar in microseconds there: the peer's CPU by the factor that was promised
     ("by_name", "entity by name", {"sqlite": 28, "postgresql": 28}),
     ("by_query", "by-query, 100 of 7,000", {"sqlite": 22_200 / 50, "postgresql": 1_640 / 15}),
     ("full_text", "by-query with full text", {"sqlite": 16_200 / 50, "postgresql": 2_020 / 50}),
@@ -144,18 +145,23 @@ class Bench:
         self.table.row(f"unchanged pass, {count:,}", f"{wall:.2f} s, CPU {cpu:.2f} s", bar, met)
 
     def reads(self, server, count):
+        """CPU per request as a multiple of nginx's on the same machine in the same run: that is the bar."""
         pids = [server.process.pid]
         static = measure.Load(self.nginx.url, self.nginx.pids(), "static", self.seconds)
         self.table.row("nginx, static 2 KB", f"{static.rate:,.0f}/s, {static.cpu_us:.0f} us")
+        long = measure.Load(self.nginx.url, self.nginx.pids(), "static_long", self.seconds)
+        self.table.row("nginx, static 150 KB", f"{long.rate:,.0f}/s, {long.cpu_us:.0f} us, {long.cpu_us / static.cpu_us:.1f}x")
         for mode, what, bars in READS:
             load = measure.Load(server.url, pids, mode, self.seconds, components=generate.counts(count)["component"])
-            ratio = static.rate / load.rate
             bar, met = "", None
+            times = load.cpu_us / static.cpu_us
             if count == 10_000:
-                bar, met = f"{bars[self.kind]:.0f} us", load.cpu_us < bars[self.kind]
-            self.table.row(what, f"{load.rate:,.0f}/s, {load.cpu_us:.0f} us, nginx/{ratio:.1f}", bar, met)
+                most = bars[self.kind] / NGINX_US
+                bar, met = f"{most:.1f}x", times < most
+            self.table.row(what, f"{load.rate:,.0f}/s, {load.cpu_us:.0f} us, {times:.1f}x", bar, met)
             if mode == "by_name" and count == 10_000:
-                self.table.row("  within 3x of nginx", f"{ratio:.1f}x", "3x", ratio < 3)
+                ratio = static.rate / load.rate
+                self.table.row("  requests/s, nginx to Fairway", f"{ratio:.1f}x", "3x", ratio < 3)
         self.table.row("memory after the reads", f"{measure.rss_mib(server.process.pid):.0f} MiB")
 
     def writes(self):

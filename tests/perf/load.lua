@@ -15,6 +15,7 @@ end
 
 local makers = {
   static = function() return wrk.format("GET", "/2k.json") end,
+  static_long = function() return wrk.format("GET", "/long.json") end,
   by_name = function() return wrk.format("GET", "/api/catalog/entities/by-name/component/default/" .. name()) end,
   by_query = function() return wrk.format("GET", list) end,
   full_text = function() return wrk.format("GET", list .. fields .. terms[math.random(#terms)]) end,

@@ -46,6 +46,8 @@ class Load:
         self.cpu_us = (cpu_seconds(*pids) - before) / result["requests"] * 1e6
 
 
+LONG_BYTES = 150_000
+
 NGINX = """
 daemon off; worker_processes auto; pid {dir}/pid; error_log {dir}/error.log crit;
 events {{ worker_connections 1024; }}
@@ -59,7 +61,7 @@ http {{
 
 
 class Nginx:
-    """Serves a file of 2 KB at /2k.json."""
+    """Serves a file of 2 KB at /2k.json, and one as long as a list of 100 entities at /long.json."""
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="fairway-nginx-")
@@ -68,6 +70,7 @@ class Nginx:
         root.chmod(0o755)
         (root / "www").mkdir()
         (root / "www" / "2k.json").write_text(json.dumps({"text": "x" * 2036}))
+        (root / "www" / "long.json").write_text(json.dumps({"text": "x" * LONG_BYTES}))
         (root / "conf").write_text(NGINX.format(dir=root, port=port))
         self.process = subprocess.Popen(["/usr/sbin/nginx", "-c", str(root / "conf"), "-p", str(root)],
                                         stderr=subprocess.DEVNULL)
