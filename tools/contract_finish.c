@@ -52,7 +52,7 @@ void operation_finish(Tool *t, Json *op, Str path, const Json *path_params, cons
 /* ---- standard responses */
 
 typedef struct Facts {
-    bool credentials, path_params, body, if_match, idempotent;
+    bool credentials, path_params, body, if_match, idempotent, writes;
 } Facts;
 
 static Facts facts_of(const Tool *t, const OperationAt *at)
@@ -62,6 +62,7 @@ static Facts facts_of(const Tool *t, const OperationAt *at)
         .path_params = str_find_char(at->path, '{') != SIZE_MAX,
         .body = json_get_c(at->op, "requestBody") != NULL,
         .idempotent = json_get_c(at->op, "x-idempotent") != NULL,
+        .writes = !str_is(at->method, "get") && !str_is(at->method, "head"),
     };
     const Json *params = json_get_c(at->op, "parameters");
     for (uint32_t i = 0; params && i < params->n; i++) {
@@ -114,6 +115,7 @@ static void add_standard(Tool *t, const OperationAt *at, Json *r)
     add(t, r, f.body, "415", "UnsupportedMediaType");
     add(t, r, f.body, "422", "Invalid");
     add(t, r, true, "500", "InternalError");
+    add(t, r, f.writes, "507", "InsufficientStorage");
 }
 
 void operations_add_responses(Tool *t)

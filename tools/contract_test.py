@@ -119,7 +119,7 @@ class Contract(unittest.TestCase):
         create = made["cars.create"][2]
         self.assertEqual(create["x-idempotent"], "key")
         self.assertEqual(create["requestBody"]["content"]["application/json"]["example"]["name"], "Beetle")
-        self.assertEqual(list(create["responses"]), ["201", "400", "401", "403", "409", "413", "415", "422", "500"])
+        self.assertEqual(list(create["responses"]), ["201", "400", "401", "403", "409", "413", "415", "422", "500", "507"])
         self.assertIn("412", made["cars.patch"][2]["responses"])
         self.assertIn("304", made["cars.get"][2]["responses"])
         # what is published says nothing of tables and threads

@@ -100,7 +100,7 @@ static Rc make_durable(const char *from, const char *to, Error *err)
     }
     /* link and not rename: a file that has appeared meanwhile stays */
     if (!ok || link(from, to) != 0) {
-        return error_set(err, errno == EEXIST ? RC_CONFLICT : RC_INTERNAL,
+        return error_set(err, errno == EEXIST ? RC_CONFLICT : rc_of_write(errno, RC_INTERNAL),
                          "%s cannot be written: %s", to, strerrordesc_np(errno));
     }
     return RC_OK;

@@ -30,8 +30,11 @@ Rc backup_run(
     TRY(process_run(&options, arena, &result, err));
     if (result.exit_code != 0) {
         Str told = str_trim(result.err_tail);
-        return error_set(err, RC_UPSTREAM, "%s failed (%d): %.*s", argv[0], result.exit_code,
-                         STR_ARG(told));
+        /* The programs' own words under LC_ALL=C, which an empty environment means. */
+        bool is_full = str_find(told, STR("No space left on device")) != SIZE_MAX ||
+                       str_find(told, STR("Disk quota exceeded")) != SIZE_MAX;
+        return error_set(err, is_full ? RC_FULL : RC_UPSTREAM, "%s failed (%d): %.*s", argv[0],
+                         result.exit_code, STR_ARG(told));
     }
     return RC_OK;
 }
@@ -119,8 +122,8 @@ Rc backup_stage(Arena *arena, const char *beside, const char **ret, Error *err)
 {
     char *path = arena_dup(arena, str_fmt(arena, "%s.XXXXXX", beside).ptr, strlen(beside) + 8);
     if (!mkdtemp(path)) {
-        return error_set(err, RC_INTERNAL, "no folder can be made beside %s: %s", beside,
-                         strerrordesc_np(errno));
+        return error_set(err, rc_of_write(errno, RC_INTERNAL),
+                         "no folder can be made beside %s: %s", beside, strerrordesc_np(errno));
     }
     *ret = path;
     return RC_OK;

@@ -114,16 +114,18 @@ static Rc move_away(Restore *r, const char *path, Error *err)
         return RC_OK;
     }
     const char *to = str_cstr(r->arena, str_fmt(r->arena, "%s%.*s", path, STR_ARG(r->kept)));
-    return rename(path, to) == 0 ? RC_OK
-                                 : error_set(err, RC_INTERNAL, "%s cannot be moved: %s", path,
-                                             strerrordesc_np(errno));
+    return rename(path, to) == 0
+               ? RC_OK
+               : error_set(err, rc_of_write(errno, RC_INTERNAL), "%s cannot be moved: %s", path,
+                           strerrordesc_np(errno));
 }
 
 static Rc move_in(const char *from, const char *to, Error *err)
 {
-    return rename(from, to) == 0 ? RC_OK
-                                 : error_set(err, RC_INTERNAL, "%s cannot be written: %s", to,
-                                             strerrordesc_np(errno));
+    return rename(from, to) == 0
+               ? RC_OK
+               : error_set(err, rc_of_write(errno, RC_INTERNAL), "%s cannot be written: %s", to,
+                           strerrordesc_np(errno));
 }
 
 static Rc fill_sqlite(Restore *r, Error *err)

@@ -72,6 +72,8 @@ static void block_signals(sigset_t *set)
            sigaddset(set, SIGHUP));                /* cannot fail */
     IGNORE(pthread_sigmask(SIG_BLOCK, set, NULL)); /* cannot fail with these arguments */
     IGNORE(signal(SIGPIPE, SIG_IGN) == SIG_ERR);   /* cannot fail */
+    /* A limit of the file size is a full disk for one write, and not the end of the program. */
+    IGNORE(signal(SIGXFSZ, SIG_IGN) == SIG_ERR); /* cannot fail */
 }
 
 static void wait_for_end(Settings *settings, const sigset_t *set)

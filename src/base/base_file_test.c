@@ -7,8 +7,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -152,6 +154,26 @@ static void file_write_fails_without_traces(void **state)
     assert_int_equal(file_write_atomic(too_long, STR("x"), 0600, &room->err), RC_INTERNAL);
     assert_int_equal(file_make_dirs(too_long, 0700, &room->err), RC_INVALID);
     assert_int_equal(file_make_dirs("", 0700, &room->err), RC_INVALID);
+}
+
+static void file_write_tells_a_full_disk(void **state)
+{
+    Room *room = *state;
+    const char *path = in_room(room, "a");
+    struct rlimit limit, small;
+    put_file(room, "a", STR("old"));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    small = limit;
+    small.rlim_cur = 16;
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    Rc rc = file_write_atomic(path, STR("longer than sixteen bytes"), 0600, &room->err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
+    assert_int_equal(rc, RC_FULL);
+    Str kept;
+    assert_int_equal(file_read(room->arena, path, 100, &kept, &room->err), RC_OK);
+    assert_true(str_is(kept, "old"));
 }
 
 static void file_make_dirs_makes_all(void **state)
@@ -526,6 +548,7 @@ int base_test_file(void)
         IN_ROOM(file_read_refuses_what_it_should_not_read),
         IN_ROOM(file_read_meets_every_size),
         IN_ROOM(file_write_fails_without_traces),
+        IN_ROOM(file_write_tells_a_full_disk),
         IN_ROOM(file_make_dirs_makes_all),
         IN_ROOM(file_remove_tree_follows_no_link),
         IN_ROOM(file_remove_tree_has_a_depth),

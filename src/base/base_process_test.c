@@ -32,6 +32,27 @@ static void every_code_has_a_status_and_unique_names(void **state)
     assert_int_equal(rc_status((Rc)1000), 500);
 }
 
+static void only_a_full_disk_is_full(void **state)
+{
+    static const struct {
+        int cause;
+        Rc rc;
+    } cases[] = {
+        {ENOSPC, RC_FULL    },
+        {EDQUOT, RC_FULL    },
+        {EFBIG,  RC_FULL    },
+        {EIO,    RC_INTERNAL},
+        {EROFS,  RC_INTERNAL},
+        {0,      RC_INTERNAL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(rc_of_write(cases[i].cause, RC_INTERNAL), cases[i].rc);
+    }
+    assert_int_equal(rc_status(RC_FULL), 507);
+    assert_int_equal(rc_of_write(EACCES, RC_INVALID), RC_INVALID);
+}
+
 static void error_set_replaces_and_keeps_fields(void **state)
 {
     Error err = {0};
@@ -473,6 +494,7 @@ int base_test_process(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_a_status_and_unique_names),
+        cmocka_unit_test(only_a_full_disk_is_full),
         cmocka_unit_test(error_set_replaces_and_keeps_fields),
         cmocka_unit_test(errors_may_be_built_from_themselves),
         cmocka_unit_test(error_accepts_null),

@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,12 @@ const char *rc_slug(Rc rc)
 const char *rc_title(Rc rc)
 {
     return rc_row(rc)->title;
+}
+
+Rc rc_of_write(int errno_value, Rc otherwise)
+{
+    return errno_value == ENOSPC || errno_value == EDQUOT || errno_value == EFBIG ? RC_FULL
+                                                                                  : otherwise;
 }
 
 const char *rc_name(Rc rc)

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/str.h"
+
 #include <stdarg.h>
 
 /*  code         HTTP  slug (problem type)       title */
@@ -34,7 +35,8 @@
     X(INTERNAL, 500, "internal", "Internal error")                                                 \
     X(NOT_IMPLEMENTED, 501, "not-implemented", "Not implemented")                                  \
     X(UPSTREAM, 502, "upstream-failed", "An upstream system failed")                               \
-    X(BUSY, 503, "busy", "Temporarily unavailable")
+    X(BUSY, 503, "busy", "Temporarily unavailable")                                                \
+    X(FULL, 507, "insufficient-storage", "The storage is full")
 
 typedef enum Rc {
 #define X(name, status, slug, title) RC_##name,
@@ -51,7 +53,8 @@ const char *rc_name(Rc rc); /* "NOT_FOUND" */
 enum { ERROR_FIELDS_MAX = 8 };
 
 typedef struct FieldError {
-    char pointer[96];  /* JSON Pointer into the body ("/spec/owner"), or "query:limit", "header:If-Match", "path:id" */
+    char pointer[96];  /* JSON Pointer into the body ("/spec/owner"), or "query:limit",
+                          "header:If-Match", "path:id" */
     char message[160]; /* "must be a string" */
 } FieldError;
 
@@ -78,8 +81,12 @@ typedef struct Error {
  * cut at a character. err may be NULL, and the arguments may point into it. */
 Rc error_set(Error *err, Rc code, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 Rc error_vset(Error *err, Rc code, const char *fmt, va_list ap) PRINTF_FORMAT(3, 0);
+/* The code of a failed write: RC_FULL when errno_value says that the disk, a quota or a limit of
+ * the file size takes no more, otherwise `otherwise`. */
+Rc rc_of_write(int errno_value, Rc otherwise);
 /* As error_set, with a place in the text at fault. */
-Rc error_set_at(Error *err, Rc code, uint32_t line, uint32_t column, const char *fmt, ...) PRINTF_FORMAT(5, 6);
+Rc error_set_at(Error *err, Rc code, uint32_t line, uint32_t column, const char *fmt, ...)
+    PRINTF_FORMAT(5, 6);
 /* Puts "prefix: " before the message that is already there. */
 void error_prefix(Error *err, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 void error_detail(Error *err, const char *fmt, ...) PRINTF_FORMAT(2, 3);

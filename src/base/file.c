@@ -41,7 +41,7 @@ static Rc file_error(Error *err, const char *path, const char *verb)
 {
     int code = errno;
     char text[128];
-    Rc rc = code == ENOENT || code == ENOTDIR ? RC_NOT_FOUND : RC_INTERNAL;
+    Rc rc = code == ENOENT || code == ENOTDIR ? RC_NOT_FOUND : rc_of_write(code, RC_INTERNAL);
 
     if (rc == RC_NOT_FOUND) {
         return error_set(err, rc, "file %s does not exist", path);
@@ -191,7 +191,8 @@ Rc file_make_dirs(const char *path, unsigned mode, Error *err)
         partial[i] = '\0';
         if (!make_dir(partial, mode)) {
             char text[128];
-            return error_set(err, RC_INTERNAL, "folder %s cannot be created: %s", partial,
+            return error_set(err, rc_of_write(errno, RC_INTERNAL),
+                             "folder %s cannot be created: %s", partial,
                              strerror_r(errno, text, sizeof(text)));
         }
         partial[i] = path[i];

@@ -332,6 +332,8 @@ static const struct {
     Rc rc;
     const char *meaning;
 } complaints[] = {
+    {"No space left on device",                RC_FULL,      "the disk of its copy here is full; free some space" },
+    {"Disk quota exceeded",                    RC_FULL,      "the disk quota of its copy here is used up"         },
     {"File too large",                         RC_LIMIT,     "it is larger than permitted here"                   },
     {"REMOTE HOST IDENTIFICATION HAS CHANGED", RC_UPSTREAM,
      "its ssh host key is not the one seen before; if that is right, remove it from known_hosts in "

@@ -45,7 +45,7 @@ static Rc first_connection(PgPool *pool, Error *err)
         snprintf(reason, sizeof(reason), "%s", err ? err->detail : "");
         rc = error_set(err, RC_INVALID,
                        "The PostgreSQL server refuses the connection; check user, password and "
-                       "database in the URL");
+                       "database in the URL, and whether it has connections left");
         error_detail(err, "%s", reason);
     }
     return rc;

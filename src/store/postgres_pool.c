@@ -52,7 +52,9 @@ static Rc conn_open(PgPool *pool, PgConn **ret, Error *err)
     conn->pg = PQconnectdbParams(keys, values, 1);
     Rc rc = RC_OK;
     if (PQstatus(conn->pg) != CONNECTION_OK) {
-        rc = error_set(err, RC_BUSY, "The PostgreSQL server cannot be reached; try again");
+        rc = error_set(err, RC_BUSY,
+                       "The PostgreSQL server cannot be reached or takes no more connections; try "
+                       "again");
         error_detail(err, "%s", PQerrorMessage(conn->pg));
     } else {
         PQsetNoticeReceiver(conn->pg, on_notice, NULL);

@@ -136,8 +136,8 @@ static Rc make_private_dir(SqliteDb *db, Error *err)
         free(db->private_dir);
         db->private_dir = NULL;
     }
-    return error_set(err, RC_INTERNAL, "There is no folder for a database in memory: %s",
-                     strerror(errno));
+    return error_set(err, rc_of_write(errno, RC_INTERNAL),
+                     "There is no folder for a database in memory: %s", strerror(errno));
 }
 
 static Rc choose_path(SqliteDb *db, const char *path, Error *err)
@@ -159,8 +159,8 @@ static Rc choose_path(SqliteDb *db, const char *path, Error *err)
     if (fd >= 0) {
         close(fd);
     } else if (errno != EEXIST) {
-        return error_set(err, RC_INVALID, "The database file %s cannot be created: %s", db->path,
-                         strerror(errno));
+        return error_set(err, rc_of_write(errno, RC_INVALID),
+                         "The database file %s cannot be created: %s", db->path, strerror(errno));
     }
     return RC_OK;
 }

@@ -53,8 +53,8 @@ static Rc sync_path(const char *path, int flags, Error *err)
     if (fd >= 0) {
         close(fd);
     }
-    return failed ? error_set(err, RC_INTERNAL, "%s cannot be flushed to disk: %s", path,
-                              strerror(reason))
+    return failed ? error_set(err, rc_of_write(reason, RC_INTERNAL),
+                              "%s cannot be flushed to disk: %s", path, strerror(reason))
                   : RC_OK;
 }
 
@@ -84,13 +84,27 @@ static Rc write_copy(SqliteDb *db, const char *partial, Error *err)
     return rc;
 }
 
+/* The source is only read, so what is full is where the copy goes. */
+static Rc no_room_for_copy(const char *path, Error *err)
+{
+    char reason[sizeof(err->detail)];
+    snprintf(reason, sizeof(reason), "%s", err ? err->detail : "");
+    error_set(err, RC_FULL,
+              "The disk of %s is full: there is no backup; free some space on it or name another "
+              "disk",
+              path);
+    error_detail(err, "%s", reason);
+    return RC_FULL;
+}
+
 static Rc
 backup_as(SqliteDb *db, const char *partial, const char *path, const char *dir, Error *err)
 {
     TRY(write_copy(db, partial, err));
     TRY(sync_path(partial, O_RDONLY, err));
     if (rename(partial, path) != 0) {
-        return error_set(err, RC_INVALID, "%s cannot be created: %s", path, strerror(errno));
+        return error_set(err, rc_of_write(errno, RC_INVALID), "%s cannot be created: %s", path,
+                         strerror(errno));
     }
     return sync_path(dir, O_RDONLY | O_DIRECTORY, err);
 }
@@ -108,10 +122,14 @@ Rc sqlite_backup(Db *base, const char *to_path, Error *err)
     }
     int fd = mkostemp(name, O_CLOEXEC); /* private to the user, as the database is */
     if (fd < 0) {
-        return error_set(err, RC_INVALID, "%s cannot be written: %s", to_path, strerror(errno));
+        return error_set(err, rc_of_write(errno, RC_INVALID), "%s cannot be written: %s", to_path,
+                         strerror(errno));
     }
     close(fd);
     Rc rc = backup_as(db, name, to_path, dir, err);
+    if (rc == RC_FULL) {
+        rc = no_room_for_copy(to_path, err);
+    }
     unlink(name); /* gone already when all went well */
     unlink(str_fmt(arena, "%s-wal", name).ptr);
     unlink(str_fmt(arena, "%s-shm", name).ptr);

@@ -2,6 +2,8 @@
  * store/sqlite_stmt.c - statements, results and errors of SQLite. */
 #include "store/sqlite_priv.h"
 
+#include <errno.h>
+
 /* ---- errors ---- */
 
 /* "UNIQUE constraint failed: t.a, t.b" -> table and "a, b". False for another form. */
@@ -109,12 +111,21 @@ constraint_error(SqliteConn *conn, int code, const char *what, const char *messa
     }
 }
 
-/* SQLITE_FULL stands for ENOSPC alone. A quota and a limit of the file size come as failed writes,
- * and what errno was is no longer known once SQLite has cleaned up. */
-static bool is_out_of_space(int code)
+/* SQLITE_FULL stands for ENOSPC at a write alone. A quota and a limit of the file size come as
+ * failed writes, ENOSPC at an fsync or when a file is created as what failed; errno then tells,
+ * though for a write SQLite may have cleaned up since, so only EIO speaks against a full disk. */
+static bool is_out_of_space(const SqliteConn *conn, int code)
 {
-    return (code & 0xff) == SQLITE_FULL || code == SQLITE_IOERR_WRITE ||
-           code == SQLITE_IOERR_SHMSIZE;
+    int primary = code & 0xff;
+    if (primary == SQLITE_FULL) {
+        return true;
+    }
+    if (!conn->db || (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN)) {
+        return false;
+    }
+    int cause = sqlite3_system_errno(conn->db);
+    return rc_of_write(cause, RC_OK) == RC_FULL ||
+           ((code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE) && cause != EIO);
 }
 
 Rc sqlite_error(SqliteConn *conn, int code, const char *what, Error *err)
@@ -129,11 +140,10 @@ Rc sqlite_error(SqliteConn *conn, int code, const char *what, Error *err)
     if (primary == SQLITE_CONSTRAINT) {
         return constraint_error(conn, code, what, message, err);
     }
-    if (is_out_of_space(code)) {
-        rc = error_set(
-            err, RC_LIMIT,
-            "The disk of the database takes no more, most likely it is full: nothing was changed; "
-            "free some space and try again");
+    if (is_out_of_space(conn, code)) {
+        rc = error_set(err, RC_FULL,
+                       "The disk that holds the database is full: nothing was changed; free some "
+                       "space on it and try again");
     } else if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) {
         rc = error_set(err, RC_BUSY, "The database is busy; try again");
     } else if (primary == SQLITE_TOOBIG) {

@@ -246,10 +246,10 @@ static void test_commit_fails_for_all(void **state)
     Rc rc = db_commit(tx, &f->err);
     join_members(members, ARRAY_LEN(members));
     limit_file_size(RLIM_INFINITY);
-    assert_rc(rc, RC_LIMIT);
+    assert_rc(rc, RC_FULL);
     assert_non_null(strstr(f->err.message, "full"));
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        assert_rc(members[i].rc, RC_LIMIT);
+        assert_rc(members[i].rc, RC_FULL);
     }
     assert_nothing_was_written(f);
 }
@@ -270,7 +270,7 @@ static void test_statement_fails_the_group(void **state)
     Rc rc = db_commit(tx, &f->err);
     join_members(members, ARRAY_LEN(members));
     limit_file_size(RLIM_INFINITY);
-    assert_rc(members[1].rc, RC_LIMIT);
+    assert_rc(members[1].rc, RC_FULL);
     /* The large statement spilled to the WAL and made SQLite undo everything that was not committed
      * yet. What had been acknowledged is there, what failed is not. */
     int64_t acknowledged = (rc == RC_OK) + (members[0].rc == RC_OK) + (members[2].rc == RC_OK);
@@ -286,7 +286,7 @@ static void test_page_limit(void **state)
     Member member = {.db = f->db, .id = "big", .body = 5 * MIB};
     make_table(f);
     run_sql(f, "PRAGMA max_page_count = 20");
-    assert_rc(member_run(&member), RC_LIMIT);
+    assert_rc(member_run(&member), RC_FULL);
     run_sql(f, "PRAGMA max_page_count = 100000");
     assert_nothing_was_written(f);
 }
@@ -519,7 +519,8 @@ static void test_backup_on_a_full_disk(void **state)
     limit_file_size(4 * MIB);
     Rc rc = db_backup(f->db, path, &f->err);
     limit_file_size(RLIM_INFINITY);
-    assert_rc(rc, RC_LIMIT);
+    assert_rc(rc, RC_FULL);
+    assert_non_null(strstr(f->err.message, path)); /* and not the disk of the database */
     assert_false(file_exists(path));
 }
 

@@ -16,9 +16,10 @@
  *
  * Failures: RC_CONFLICT (unique, foreign key or check; err->detail names the constraint), RC_BUSY
  * (database unreachable, serialization failure, pool exhausted: worth a retry; after db_commit the
- * message tells when the outcome is unknown), RC_LIMIT (disk full, value too large), RC_INVALID
- * (text with NUL or bytes that are not UTF-8), RC_TIMEOUT (PostgreSQL: a statement took longer than
- * 30 s), RC_INTERNAL (a defect: bad SQL, a write in a read scope). After a failure inside a write
+ * message tells when the outcome is unknown), RC_FULL (the disk of the database is full; nothing
+ * was changed), RC_LIMIT (value too large), RC_INVALID (text with NUL or bytes that are not UTF-8),
+ * RC_TIMEOUT (PostgreSQL: a statement took longer than 30 s), RC_INTERNAL (a defect: bad SQL, a
+ * write in a read scope). After a failure inside a write
  * transaction only tx_savepoint_rollback or db_end is allowed. Constraint names are the same on
  * both databases ("t_pkey", "t_a_b_key", the name of a unique index); SQLite has none for foreign
  * keys.

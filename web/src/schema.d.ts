@@ -322,7 +322,7 @@ export interface paths {
         };
         /**
          * List entities
-         * @description Without `limit`, `offset` and `after` all of them, as a stream. With any of them a page; while there is more, `Link`
+         * @description Without `limit`, `offset` and `after` all of them. With any of them a page; while there is more, `Link`
          *     leads to it.
          */
         get: operations["catalog-entities.list"];
@@ -3843,6 +3843,26 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description A disk is full and nothing was changed; `detail` says which. The same request works once there is space. */
+        InsufficientStorage: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "urn:fairway:problem:insufficient-storage",
+                 *       "title": "The storage is full",
+                 *       "status": 507,
+                 *       "detail": "The disk that holds the database is full: nothing was changed; free some space on it and try again",
+                 *       "code": "insufficient-storage",
+                 *       "instance": "/api/organizations",
+                 *       "request_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The request failed. */
         BackstageError: {
             headers: {
@@ -3871,10 +3891,7 @@ export interface components {
          * @example example
          */
         EntityName: string;
-        /**
-         * @description Unique id of the entity.
-         * @example none
-         */
+        /** @description Unique id of the entity. */
         EntityUid: string;
         /**
          * @description `key=value` or `key`, several with commas: all of them must hold, the same key again is another choice. Given
@@ -4292,6 +4309,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "catalog-kinds.get": {
@@ -4425,6 +4443,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "catalog-kinds.delete": {
@@ -4459,6 +4478,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "catalog-kinds.patch": {
@@ -4508,6 +4528,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "catalog-kinds.history": {
@@ -4756,20 +4777,11 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Kind.
-                 * @example component
-                 */
+                /** @description Kind. */
                 kind: string;
-                /**
-                 * @description Namespace.
-                 * @example default
-                 */
+                /** @description Namespace. */
                 namespace: string;
-                /**
-                 * @description Name.
-                 * @example cart
-                 */
+                /** @description Name. */
                 name: string;
             };
             cookie?: never;
@@ -5089,10 +5101,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Unique id of the entity.
-                 * @example none
-                 */
+                /** @description Unique id of the entity. */
                 uid: components["parameters"]["EntityUid"];
             };
             cookie?: never;
@@ -5120,10 +5129,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description Unique id of the entity.
-                 * @example none
-                 */
+                /** @description Unique id of the entity. */
                 uid: components["parameters"]["EntityUid"];
             };
             cookie?: never;
@@ -5737,6 +5743,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "jobs.retry": {
@@ -5766,6 +5773,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "job-schedules.list": {
@@ -5967,6 +5975,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "organizations.get": {
@@ -6059,6 +6068,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "organizations.delete": {
@@ -6093,6 +6103,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "organizations.patch": {
@@ -6142,6 +6153,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "organizations.restore": {
@@ -6172,6 +6184,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "organizations.history": {
@@ -6316,6 +6329,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "teams.get": {
@@ -6407,6 +6421,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "teams.delete": {
@@ -6441,6 +6456,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "teams.patch": {
@@ -6490,6 +6506,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "teams.restore": {
@@ -6520,6 +6537,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "teams.history": {
@@ -6925,6 +6943,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.get": {
@@ -7018,6 +7037,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.delete": {
@@ -7052,6 +7072,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.patch": {
@@ -7101,6 +7122,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.history": {
@@ -7244,6 +7266,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.versions.get": {
@@ -7335,6 +7358,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.versions.delete": {
@@ -7371,6 +7395,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.versions.patch": {
@@ -7422,6 +7447,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.versions.history": {
@@ -7566,6 +7592,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.deployments.get": {
@@ -7656,6 +7683,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.deployments.delete": {
@@ -7692,6 +7720,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.deployments.patch": {
@@ -7743,6 +7772,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.deployments.history": {
@@ -7894,6 +7924,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.health-checks.get": {
@@ -7985,6 +8016,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.health-checks.delete": {
@@ -8021,6 +8053,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.health-checks.patch": {
@@ -8072,6 +8105,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.health-checks.history": {
@@ -8213,6 +8247,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "service-dependencies.get": {
@@ -8300,6 +8335,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "service-dependencies.delete": {
@@ -8334,6 +8370,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "service-dependencies.patch": {
@@ -8383,6 +8420,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "service-dependencies.history": {
@@ -8452,6 +8490,7 @@ export interface operations {
                 content?: never;
             };
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.health": {
@@ -8708,6 +8747,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "catalog-webhooks.receive": {
@@ -8743,6 +8783,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.list": {
@@ -8848,6 +8889,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.get": {
@@ -8918,6 +8960,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             412: components["responses"]["PreconditionFailed"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.patch": {
@@ -8967,6 +9010,7 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.history": {
@@ -9029,6 +9073,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.test": {
@@ -9057,6 +9102,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "webhooks.deliveries.list": {
@@ -9193,6 +9239,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
 }

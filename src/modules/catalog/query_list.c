@@ -292,11 +292,17 @@ static bool all_row(void *user, const EntityRow *row)
     return all->rc == RC_OK;
 }
 
+/* Long lists pass through a file in the data folder. */
 static Rc no_room(Ctx *cx)
 {
-    fail(cx, RC_LIMIT, "There is no room for so long an answer; ask for pages");
-    error_detail(&cx->error, "the file of a long list: %s", strerror(errno));
-    return RC_LIMIT;
+    int cause = errno;
+    Rc rc = fail(cx, rc_of_write(cause, RC_INTERNAL),
+                 "So long a list passes through a file, and %s; ask for pages",
+                 rc_of_write(cause, RC_INTERNAL) == RC_FULL
+                     ? "the disk of the data folder is full: free some space on it"
+                     : "none can be written in the data folder");
+    error_detail(&cx->error, "the file of a long list: %s", strerror(cause));
+    return rc;
 }
 
 static int open_unnamed(Ctx *cx)
@@ -326,7 +332,9 @@ static Rc write_out(All *all)
     }
     all->written += all->out.len;
     buf_clear(&all->out);
-    return all->written <= FILE_BYTES_MAX ? RC_OK : no_room(all->cx);
+    return all->written <= FILE_BYTES_MAX
+               ? RC_OK
+               : fail(all->cx, RC_LIMIT, "The answer is too long; ask for pages");
 }
 
 static Rc spill(All *all, const Call *call)

@@ -25,8 +25,8 @@ typedef struct Job {
 
 struct JobType {
     const char *name; /* "webhook.deliver" */
-    /* RC_OK: done. RC_BUSY, RC_UPSTREAM, RC_TIMEOUT, RC_INTERNAL: retry. Any other code: dead at
-     * once. cx has no open transaction; cx->error says why. */
+    /* RC_OK: done. RC_BUSY, RC_UPSTREAM, RC_TIMEOUT, RC_FULL, RC_INTERNAL: retry. Any other code:
+     * dead at once. cx has no open transaction; cx->error says why. */
     Rc (*run)(Ctx *cx, Job *job);
     unsigned max_attempts; /* 0 = 8 */
     int64_t backoff_us;    /* first retry; doubles, at most 1 h. 0 = 5 s */

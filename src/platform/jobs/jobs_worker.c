@@ -24,7 +24,8 @@ typedef struct Outcome {
 
 static bool may_retry(Rc rc)
 {
-    return rc == RC_BUSY || rc == RC_UPSTREAM || rc == RC_TIMEOUT || rc == RC_INTERNAL;
+    return rc == RC_BUSY || rc == RC_UPSTREAM || rc == RC_TIMEOUT || rc == RC_INTERNAL ||
+           rc == RC_FULL;
 }
 
 /* Half to one and a half times the wait: those that failed together do not come back together. */
