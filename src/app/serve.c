@@ -154,7 +154,9 @@ static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
 static Rc run(App *app, const sigset_t *signals, Error *err)
 {
     Platform *p = &app->platform;
-    ApiOptions options = {.static_files = portal_serve};
+    ApiOptions options = {.static_files = portal_serve,
+                          .request_time_us =
+                              settings_duration_us(p->settings, "http.request_timeout")};
     Api *api = NULL;
     size_t started = 0;
     Str url = STR_EMPTY;
@@ -184,6 +186,8 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
         http_server_stop(p->server, settings_duration_us(p->settings, "server.shutdown_grace"));
     }
     jobs_stop(p->jobs);
+    /* What is left is delivered anew by the next process; nothing is worth waiting for. */
+    db_hurry(p->db);
     events_stop(p->events);
     stop_modules(p, started);
     http_server_free(p->server);

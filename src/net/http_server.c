@@ -378,9 +378,13 @@ void http_server_stop(HttpServer *server, int64_t grace_us)
     while (server->n_drained < server->n_ios &&
            cond_wait_until(&server->drained, &server->lock, deadline)) {
     }
+    bool is_drained = server->n_drained == server->n_ios;
     mutex_unlock(&server->lock);
     atomic_store(&server->is_cutting, true);
     ring_all(server);
+    if (!is_drained && server->app.hurry) {
+        server->app.hurry(server->app.user);
+    }
     end_workers(server);
     atomic_store(&server->is_ending, true);
     ring_all(server);

@@ -72,6 +72,9 @@ typedef struct HttpApp {
                  size_t bytes_sent,
                  int64_t duration_us,
                  bool aborted);
+    /* The grace of http_server_stop is over while handlers still run, and it waits for them: make
+     * what they wait for end. On the stopping thread. May be NULL. */
+    void (*hurry)(void *user);
 } HttpApp;
 
 typedef struct HttpServerOptions {

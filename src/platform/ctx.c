@@ -39,7 +39,17 @@ Rc ctx_read(Ctx *cx)
     if (cx->tx) {
         return RC_OK;
     }
-    return db_read(cx->platform->db, cx->on_io_thread, &cx->tx, &cx->error);
+    TRY(db_read(cx->platform->db, cx->on_io_thread, &cx->tx, &cx->error));
+    tx_deadline(cx->tx, cx->deadline_us);
+    return RC_OK;
+}
+
+Rc ctx_read_primary(Ctx *cx)
+{
+    ASSERT(!cx->tx);
+    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    tx_deadline(cx->tx, cx->deadline_us);
+    return RC_OK;
 }
 
 Rc ctx_begin(Ctx *cx)
@@ -47,7 +57,9 @@ Rc ctx_begin(Ctx *cx)
     ASSERT(!cx->tx || !tx_is_write(cx->tx));
     ASSERT(!cx->on_io_thread);
     ctx_end(cx);
-    return db_begin(cx->platform->db, &cx->tx, &cx->error);
+    TRY(db_begin(cx->platform->db, &cx->tx, &cx->error));
+    tx_deadline(cx->tx, cx->deadline_us);
+    return RC_OK;
 }
 
 Rc ctx_commit(Ctx *cx)

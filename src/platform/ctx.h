@@ -58,7 +58,7 @@ typedef struct Ctx {
     Platform *platform;
     Tx *tx; /* the open read scope or write transaction; NULL when none */
     Actor actor;
-    int64_t deadline_us; /* monotonic clock; INT64_MAX when none */
+    int64_t deadline_us; /* monotonic clock, of what the Ctx opens too; INT64_MAX when none */
     Str request_id;      /* UUID; also set for jobs and events */
     Str trace_id;        /* 32 hex digits of the W3C trace context */
     Str address;         /* of the client; "" when none */
@@ -73,6 +73,8 @@ Rc fail_field(Ctx *cx, Str pointer, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
 /* Opens a read scope if nothing is open (inline on I/O threads). The dispatcher ends it. */
 MUST_CHECK Rc ctx_read(Ctx *cx);
+/* The same from the primary, to read one's own writes; ASSERTs that none is open. */
+MUST_CHECK Rc ctx_read_primary(Ctx *cx);
 /* Opens a write transaction; ASSERTs that none is open (an open read scope is ended first). */
 MUST_CHECK Rc ctx_begin(Ctx *cx);
 /* Commits; cx->tx is NULL afterwards whatever the result. */

@@ -146,6 +146,7 @@ static Rc postgres_ping(Db *db, Error *err)
     CLEANUP(tx_cleanup) Tx *tx = NULL;
     int64_t ignored;
     TRY(db_read_primary(db, &tx, err));
+    tx_deadline(tx, time_monotonic_us() + STORE_PING_MS * US_PER_MS);
     return tx_one_i64(tx, &one, NO_PARAMS, &ignored, err);
 }
 

@@ -8,10 +8,14 @@
 /* ---- one execution after the other, without waiting ---- */
 
 /* Reads the answers up to the sync; the first failure is the one told. */
-static Rc pipeline_drain(PgConn *conn, const StmtKey *key, Error *err)
+static Rc pipeline_drain(PgTx *tx, const StmtKey *key, Error *err)
 {
-    Rc rc = RC_OK;
+    PgConn *conn = tx->conn;
+    Rc rc = RC_OK, cut;
     for (;;) {
+        if (!pg_wait(tx, stmt_key_name(key), &cut, err)) {
+            return cut;
+        }
         PGresult *result = PQgetResult(conn->pg);
         if (!result) {
             if (PQstatus(conn->pg) != CONNECTION_OK) {
@@ -30,7 +34,7 @@ static Rc pipeline_drain(PgConn *conn, const StmtKey *key, Error *err)
     }
 }
 
-static Rc pipeline_send(PgConn *conn,
+static Rc pipeline_send(PgTx *tx,
                         const PgStmt *stmt,
                         const StmtKey *key,
                         const Param *params,
@@ -38,6 +42,7 @@ static Rc pipeline_send(PgConn *conn,
                         size_t rows,
                         Error *err)
 {
+    PgConn *conn = tx->conn;
     PgBound b;
     bool sent = true;
 
@@ -52,7 +57,7 @@ static Rc pipeline_send(PgConn *conn,
         conn->lost = true;
         return pg_error(conn, NULL, stmt_key_name(key), err);
     }
-    return pipeline_drain(conn, key, err);
+    return pipeline_drain(tx, key, err);
 }
 
 /* ---- rows packed into one INSERT ---- */
@@ -142,7 +147,7 @@ Rc pg_exec_many(
     Rc rc = RC_OK;
     for (size_t at = done; rc == RC_OK && at < rows; at += PG_PIPELINE_ROWS) {
         size_t n = MIN(rows - at, (size_t)PG_PIPELINE_ROWS);
-        rc = pipeline_send(tx->conn, stmt, key, params + at * columns, columns, n, err);
+        rc = pipeline_send(tx, stmt, key, params + at * columns, columns, n, err);
     }
     if (PQexitPipelineMode(tx->conn->pg) != 1) {
         tx->conn->lost = true;

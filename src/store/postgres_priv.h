@@ -5,6 +5,7 @@
  *   postgres_pool.c   connections and the bounded pool of them
  *   postgres_stmt.c   statements, errors
  *   postgres_many.c   one statement for many rows: packed, pipelined
+ *   postgres_wait.c   waiting for an answer, and cancelling
  *   postgres_rows.c   results */
 #ifndef STORE_POSTGRES_PRIV_H
 #define STORE_POSTGRES_PRIV_H
@@ -19,9 +20,9 @@
 enum {
     PG_CONNECT_WAIT_S = 10, /* db_open waits this long for a server that is away */
     PG_CONNECT_TIMEOUT_S = 5,
-    PG_RETRY_MS = 250,          /* after a failed connect, calls fail at once for this long */
-    PG_REPLICA_RETRY_MS = 5000, /* and a replica is left alone for this long */
-    PG_STATEMENT_TIMEOUT_S = 30,
+    PG_RETRY_MS = 250,            /* after a failed connect, calls fail at once for this long */
+    PG_REPLICA_RETRY_MS = 5000,   /* and a replica is left alone for this long */
+    PG_STATEMENT_TIMEOUT_S = 600, /* the server's own, for when nobody is left to cancel */
     PG_IDLE_IN_TX_TIMEOUT_S = 60,
     PG_PIPELINE_ROWS = 500,  /* executions per round trip of tx_exec_many */
     PG_PACKED_PARAMS = 2048, /* values in one packed INSERT, about */
@@ -81,7 +82,13 @@ typedef struct PgTx {
     Tx base;
     PgConn *conn; /* NULL: lost, and no other could be had yet */
     bool inline_only;
+    bool was_cut; /* a statement was cancelled: not to be tried again */
 } PgTx;
+
+/* postgres_wait.c */
+/* Waits until PQgetResult would not block. Cancels the statement when the deadline of the scope has
+ * passed, or in a hurry: false then, with err set and the connection lost. */
+MUST_CHECK bool pg_wait(PgTx *tx, const char *what, Rc *ret, Error *err);
 
 /* postgres.c: another connection for a read whose own was lost. */
 MUST_CHECK Rc pg_tx_reconnect(PgTx *tx, Error *err);

@@ -26,7 +26,8 @@ static const StateRow state_rows[] = {
     {"22P05", RC_INVALID,  false, "A text holds a character the database cannot store"        },
     {"40",    RC_BUSY,     false, "The change collided with another one; try again"           },
     {"55P03", RC_BUSY,     false, "The database is busy with other changes; try again"        },
-    {"57014", RC_TIMEOUT,  false, "The database took too long"                                },
+    {"57014", RC_TIMEOUT,  false,
+     "The database took too long and was stopped; ask for less, or try again later"           },
     {"53100", RC_FULL,     false,
      "The disk of the PostgreSQL server is full: nothing was changed; free some space on it and "
      "try again"                                                                              },
@@ -224,18 +225,45 @@ void pg_bind(PgBound *b, PgConn *conn, const Param *params, size_t n)
 
 /* ---- running ---- */
 
-static Rc run_once(
-    PgConn *conn, const StmtKey *key, const Param *params, size_t n, PGresult **ret, Error *err)
+/* What PQexecPrepared would return, which waits without end. *ret NULL: the connection is at
+ * fault, or the statement was cut. */
+static Rc answer(PgTx *tx, const StmtKey *key, PGresult **ret, Error *err)
 {
+    Rc rc;
+    *ret = NULL;
+    for (;;) {
+        if (!pg_wait(tx, stmt_key_name(key), &rc, err)) {
+            PQclear(*ret);
+            *ret = NULL;
+            return rc;
+        }
+        PGresult *next = PQgetResult(tx->conn->pg);
+        if (!next) {
+            return RC_OK;
+        }
+        PQclear(*ret);
+        *ret = next;
+    }
+}
+
+static Rc
+run_once(PgTx *tx, const StmtKey *key, const Param *params, size_t n, PGresult **ret, Error *err)
+{
+    PgConn *conn = tx->conn;
+    PGresult *result = NULL;
     const PgStmt *stmt;
     PgBound b;
+    Rc rc = RC_OK;
 
     TRY(pg_prepare(conn, key, &stmt, err));
     pg_bound_init(&b, n);
     pg_bind(&b, conn, params, n);
-    PGresult *result = PQexecPrepared(conn->pg, stmt->name, (int)n, b.value, b.length, b.format, 0);
+    if (PQsendQueryPrepared(conn->pg, stmt->name, (int)n, b.value, b.length, b.format, 0) == 1) {
+        rc = answer(tx, key, &result, err);
+    }
     pg_bound_done(&b);
-    Rc rc = pg_check_result(conn, result, stmt_key_name(key), err);
+    TRY(rc);
+    rc = pg_check_result(conn, result, stmt_key_name(key), err);
     if (rc != RC_OK) {
         PQclear(result);
         return rc;
@@ -247,12 +275,17 @@ static Rc run_once(
 /* A read is worth a second try when only the connection was at fault. */
 static bool may_retry(const PgTx *tx)
 {
-    return !tx->base.is_write && !tx->inline_only && tx->conn && tx->conn->lost;
+    return !tx->base.is_write && !tx->inline_only && tx->conn && tx->conn->lost && !tx->was_cut;
 }
 
+/* A read goes on after a statement that was cut, on another connection. */
 Rc pg_ensure_conn(PgTx *tx, Error *err)
 {
-    return tx->conn ? RC_OK : pg_tx_reconnect(tx, err);
+    if (tx->conn && !(tx->was_cut && !tx->base.is_write)) {
+        return RC_OK;
+    }
+    tx->was_cut = false;
+    return pg_tx_reconnect(tx, err);
 }
 
 static Rc
@@ -261,10 +294,10 @@ run(Tx *base, const StmtKey *key, const Param *params, size_t n, PGresult **ret,
     PgTx *tx = (PgTx *)base;
 
     TRY(pg_ensure_conn(tx, err));
-    Rc rc = run_once(tx->conn, key, params, n, ret, err);
+    Rc rc = run_once(tx, key, params, n, ret, err);
     if (rc != RC_OK && may_retry(tx)) {
         TRY(pg_tx_reconnect(tx, err));
-        rc = run_once(tx->conn, key, params, n, ret, err);
+        rc = run_once(tx, key, params, n, ret, err);
     }
     return rc;
 }

@@ -35,6 +35,23 @@ static int on_busy(void *user, int count)
     return 1;
 }
 
+/* Called every PROGRESS_OPS instructions; short statements hardly ever get that far. */
+static int on_progress(void *user)
+{
+    SqliteConn *conn = user;
+    if (!conn->may_cut) {
+        return 0;
+    }
+    int64_t now = time_monotonic_us();
+    if (conn->watched_since_us == 0) {
+        conn->watched_since_us = now;
+    }
+    conn->was_hurried = atomic_load_explicit(conn->hurry, memory_order_relaxed) &&
+                        now - conn->watched_since_us > STORE_PATIENCE_MS * US_PER_MS;
+    conn->was_cut = conn->was_hurried || now >= conn->deadline_us;
+    return conn->was_cut;
+}
+
 /* fw_lower(text): see store.h. */
 static void sql_lower(sqlite3_context *cx, int n, sqlite3_value **args)
 {
@@ -59,6 +76,7 @@ static Rc conn_configure(SqliteConn *conn, int cache_kib, Error *err)
 
     sqlite3_extended_result_codes(conn->db, 1);
     sqlite3_busy_handler(conn->db, on_busy, conn);
+    sqlite3_progress_handler(conn->db, PROGRESS_OPS, on_progress, conn);
     sqlite3_limit(conn->db, SQLITE_LIMIT_LENGTH,
                   (int)(STORE_VALUE_MAX + MIB)); /* a row around it */
     /* "x" is a name and never a text. The schema stays trusted: full-text tables count as unsafe
@@ -84,6 +102,7 @@ Rc sqlite_conn_open(SqliteConn *conn, const SqliteDb *db, bool read_only, int ca
 {
     int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     conn->busy_timeout_ms = db->base.busy_timeout_ms;
+    conn->hurry = &db->base.is_hurried;
     conn->scratch = arena_new(0);
     int code = sqlite3_open_v2(db->path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     Rc rc = code == SQLITE_OK ? RC_OK : sqlite_error(conn, code, "open", err);

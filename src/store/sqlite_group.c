@@ -15,8 +15,8 @@
  *
  * An undone member rolls back to its savepoint and harms nobody. Foreign keys it deferred are
  * checked when it releases, not at the COMMIT, where they would fail the others. If the COMMIT
- * fails, or SQLite itself undoes the whole transaction (disk full, I/O error), every member is told
- * so: none of them has been acknowledged yet. */
+ * fails, or SQLite itself undoes the whole transaction (disk full, I/O error, a write that was cut
+ * at its deadline), every member is told so: none of them has been acknowledged yet. */
 #include "base/time.h"
 
 #include "store/sqlite_priv.h"
@@ -317,9 +317,18 @@ void writer_rollback(Tx *base)
 void writer_note_failure(Tx *tx, const Error *err)
 {
     Writer *writer = &((SqliteDb *)tx->db)->writer;
-    if (!writer->group->failed && sqlite3_get_autocommit(writer->conn.db)) {
-        group_fail(writer, err);
+    if (writer->group->failed || !sqlite3_get_autocommit(writer->conn.db)) {
+        return;
     }
+    if (!writer->conn.was_cut) {
+        group_fail(writer, err);
+        return;
+    }
+    Error others = {0}; /* the one that was cut has its own; the others were quick enough */
+    IGNORE(error_set(&others, RC_BUSY,
+                     "A change that shared its commit with this one took too long, so both were "
+                     "undone; try again"));
+    group_fail(writer, &others);
 }
 
 Rc writer_exclusive(SqliteDb *db, int64_t timeout_us, Error *err)

@@ -22,7 +22,8 @@ enum {
     WAL_MAX_PAGES = 4000,     /* the WAL is made to start over beyond this: 64 MiB */
     RESTART_BUSY_MS = 100, /* how long a restart may wait for readers while writers wait for it */
     GROUP_MAX_MEMBERS = 256,
-    GROUP_MAX_US = 5000, /* a group older than this commits though writers are waiting */
+    PROGRESS_OPS = 10000, /* instructions between two looks at the clock: some 0.3 ms */
+    GROUP_MAX_US = 5000,  /* a group older than this commits though writers are waiting */
 };
 
 /* One connection; used by one thread at a time. */
@@ -33,6 +34,11 @@ typedef struct SqliteConn {
     bool never_wait; /* read by the busy handler */
     int busy_timeout_ms;
     int64_t busy_since_us;
+    const atomic_bool *hurry; /* of the Db */
+    bool may_cut;             /* a statement of a caller is running, and not a COMMIT */
+    bool was_cut, was_hurried;
+    int64_t deadline_us;
+    int64_t watched_since_us; /* first look at the clock since a statement began; 0: none yet */
 } SqliteConn;
 
 typedef struct SqliteStmt {

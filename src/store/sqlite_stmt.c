@@ -149,7 +149,7 @@ Rc sqlite_error(SqliteConn *conn, int code, const char *what, Error *err)
     } else if (primary == SQLITE_TOOBIG) {
         rc = error_set(err, RC_LIMIT, "A value is too large for the database");
     } else if (primary == SQLITE_INTERRUPT) {
-        rc = error_set(err, RC_TIMEOUT, "The database took too long");
+        return store_cut(err, conn->was_hurried, what);
     } else if (primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB) {
         rc = error_set(err, RC_INTERNAL, "The database file is damaged or not a SQLite database");
     } else if (primary == SQLITE_CANTOPEN) {
@@ -306,6 +306,7 @@ static Rc bind(SqliteConn *conn,
         error_detail(err, "%s", stmt_key_name(key));
         return RC_INTERNAL;
     }
+    conn->watched_since_us = 0; /* this execution has not begun */
     for (int i = 0; i < stmt->n_slots; i++) {
         int code = bind_one(stmt->stmt, i + 1, &params[stmt->slot_param[i] - 1], copy);
         if (code != SQLITE_OK) {
@@ -330,11 +331,23 @@ static Rc failed(Tx *tx, Rc rc, Error *err)
     return rc;
 }
 
-static Rc step_to_end(SqliteConn *conn, SqliteStmt *stmt, const StmtKey *key, Error *err)
+/* tx NULL: what must not be cut, since others depend on it. */
+static int step(const Tx *tx, SqliteConn *conn, SqliteStmt *stmt)
+{
+    conn->may_cut = tx != NULL;
+    conn->was_cut = false;
+    conn->deadline_us = tx ? tx->deadline_us : INT64_MAX;
+    int code = sqlite3_step(stmt->stmt);
+    conn->may_cut = false;
+    return code;
+}
+
+static Rc
+step_to_end(const Tx *tx, SqliteConn *conn, SqliteStmt *stmt, const StmtKey *key, Error *err)
 {
     int code;
     do {
-        code = sqlite3_step(stmt->stmt);
+        code = step(tx, conn, stmt);
     } while (code == SQLITE_ROW);
     Rc rc = code == SQLITE_DONE ? RC_OK : sqlite_error(conn, code, stmt_key_name(key), err);
     sqlite3_reset(stmt->stmt);
@@ -356,7 +369,7 @@ Rc sqlite_exec_stmt(
     sqlite3_int64 before = sqlite3_total_changes64(conn->db);
     rc = bind(conn, stmt, key, params, n, SQLITE_STATIC, err);
     if (rc == RC_OK) {
-        rc = step_to_end(conn, stmt, key, err);
+        rc = step_to_end(tx, conn, stmt, key, err);
     }
     stmt_give(stmt);
     if (rc == RC_OK) {
@@ -381,7 +394,7 @@ Rc sqlite_exec_many(
     for (size_t i = 0; rc == RC_OK && i < rows; i++) {
         rc = bind(conn, stmt, key, params + i * columns, columns, SQLITE_STATIC, err);
         if (rc == RC_OK) {
-            rc = step_to_end(conn, stmt, key, err);
+            rc = step_to_end(tx, conn, stmt, key, err);
         }
     }
     stmt_give(stmt);
@@ -423,7 +436,7 @@ Rc sqlite_run_query(SqliteConn *conn, const Query *query, Error *err)
     StmtKey key = {.query = query, .text = query->sql};
     SqliteStmt *stmt;
     TRY(stmt_take(conn, &key, &stmt, err));
-    Rc rc = step_to_end(conn, stmt, &key, err);
+    Rc rc = step_to_end(NULL, conn, stmt, &key, err);
     stmt_give(stmt);
     return rc;
 }
@@ -458,7 +471,7 @@ bool sqlite_rows_next(Rows *base)
     if (!rows->stmt || rows->ended) {
         return false;
     }
-    int code = sqlite3_step(rows->stmt->stmt);
+    int code = step(base->tx, rows->conn, rows->stmt);
     if (code == SQLITE_ROW) {
         return true;
     }

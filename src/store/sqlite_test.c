@@ -31,7 +31,8 @@ typedef struct Member {
     Thread thread;
     Db *db;
     const char *id, *sql;
-    size_t body; /* bytes */
+    size_t body;     /* bytes */
+    int64_t time_us; /* how long its statements may take; 0: no limit */
     bool undo;
     Rc rc;
     Error err;
@@ -41,6 +42,7 @@ static Rc member_run(Member *m)
 {
     CLEANUP(tx_cleanup) Tx *tx = NULL;
     TRY(db_begin(m->db, &tx, &m->err));
+    tx_deadline(tx, m->time_us ? time_monotonic_us() + m->time_us : 0);
     if (m->sql) {
         TRY(tx_exec_sql(tx, str_from(m->sql), NO_PARAMS, NULL, &m->err));
     }
@@ -289,6 +291,30 @@ static void test_page_limit(void **state)
     assert_rc(member_run(&member), RC_FULL);
     run_sql(f, "PRAGMA max_page_count = 100000");
     assert_nothing_was_written(f);
+}
+
+/* SQLite undoes the whole transaction when it stops a statement that writes. */
+static void test_a_cut_member_is_not_the_fault_of_others(void **state)
+{
+    Fixture *f = need_db(state);
+    Member members[] = {
+        {.id = "a"                                      },
+        {.sql = "INSERT INTO t(id) WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) "
+                "SELECT 'x' FROM c WHERE n < 0", .time_us = 300 * 1000},
+        {.id = "after"                                              }
+    };
+    Tx *tx;
+    make_table(f);
+    begin_first(f, &tx);
+    queue_members(f, members, ARRAY_LEN(members));
+    Rc first = db_commit(tx, &f->err);
+    join_members(members, ARRAY_LEN(members));
+    assert_rc(members[1].rc, RC_TIMEOUT);
+    assert_rc(members[2].rc, RC_OK);
+    assert_true(first == RC_OK ||
+                first == RC_BUSY); /* in the group that was undone, or before it */
+    assert_true(members[0].rc == RC_OK || members[0].rc == RC_BUSY);
+    assert_int_equal(count_rows(f, "t"), (first == RC_OK) + (members[0].rc == RC_OK) + 1);
 }
 
 /* ---- the file ---- */
@@ -625,6 +651,7 @@ static const struct CMUnitTest tests[] = {
     TEST(test_backup),
     TEST(test_backup_finds_damage),
     TEST(test_backup_on_a_full_disk),
+    TEST(test_a_cut_member_is_not_the_fault_of_others),
     cmocka_unit_test(test_memory),
     cmocka_unit_test(test_cache_of_dynamic_statements),
     cmocka_unit_test(test_cache_of_named_statements),

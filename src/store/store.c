@@ -79,6 +79,22 @@ Rc db_ping(Db *db, Error *err)
     return count_failure(db, db->ops->ping(db, err));
 }
 
+void db_hurry(Db *db)
+{
+    atomic_store(&db->is_hurried, true);
+}
+
+Rc store_cut(Error *err, bool is_hurried, const char *what)
+{
+    Rc rc = is_hurried
+                ? error_set(err, RC_BUSY, "The server is stopping; try again")
+                : error_set(err, RC_TIMEOUT,
+                            "The database took too long and was stopped; ask for less, or try "
+                            "again later");
+    error_detail(err, "%s was cut", what);
+    return rc;
+}
+
 Rc db_backup(Db *db, const char *to_path, Error *err)
 {
     return count_failure(db, db->ops->backup(db, to_path, err));
@@ -102,6 +118,7 @@ DbStats db_stats(Db *db)
 static void scope_push(Tx *tx)
 {
     tx->depth = 1;
+    tx->deadline_us = INT64_MAX;
     tx->next_open = open_scopes;
     open_scopes = tx;
 }
@@ -232,6 +249,13 @@ void tx_cleanup(Tx **tx)
 {
     db_end(*tx);
     *tx = NULL;
+}
+
+void tx_deadline(Tx *tx, int64_t deadline_us)
+{
+    if (tx->depth == 1) {
+        tx->deadline_us = deadline_us > 0 ? deadline_us : INT64_MAX;
+    }
 }
 
 Db *tx_db(Tx *tx)

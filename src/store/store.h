@@ -18,8 +18,8 @@
  * (database unreachable, serialization failure, pool exhausted: worth a retry; after db_commit the
  * message tells when the outcome is unknown), RC_FULL (the disk of the database is full; nothing
  * was changed), RC_LIMIT (value too large), RC_INVALID (text with NUL or bytes that are not UTF-8),
- * RC_TIMEOUT (PostgreSQL: a statement took longer than 30 s), RC_INTERNAL (a defect: bad SQL, a
- * write in a read scope). After a failure inside a write
+ * RC_TIMEOUT (tx_deadline has passed; on PostgreSQL also a statement of more than 10 min),
+ * RC_INTERNAL (a defect: bad SQL, a write in a read scope). After a failure inside a write
  * transaction only tx_savepoint_rollback or db_end is allowed. Constraint names are the same on
  * both databases ("t_pkey", "t_a_b_key", the name of a unique index); SQLite has none for foreign
  * keys.
@@ -100,6 +100,16 @@ MUST_CHECK Rc db_commit(Tx *tx, Error *err);
 /* Ends a read scope or undoes a write transaction; NULL is fine. */
 void db_end(Tx *tx);
 void tx_cleanup(Tx **tx); /* for CLEANUP(tx_cleanup); set your variable to NULL after db_commit */
+/* Statements of the scope that still run when the monotonic clock passes deadline_us fail with
+ * RC_TIMEOUT, within 250 ms. Set it right after db_read or db_begin; without it, or with a value
+ * that is not positive, there is none. In nested read scopes that of the outermost holds.
+ * Beginning, committing and undoing are never cut, and nothing is spent on statements that are
+ * short. */
+void tx_deadline(Tx *tx, int64_t deadline_us);
+/* The process is ending and has waited long enough: from now on every statement that takes more
+ * than 250 ms fails with RC_BUSY, with a deadline or without, those that run included. Any thread.
+ */
+void db_hurry(Db *db);
 Db *tx_db(Tx *tx);
 bool tx_is_write(const Tx *tx);
 /* fn(user) after a successful commit, on the committing thread, in order. For waking readers and

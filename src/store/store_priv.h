@@ -17,6 +17,8 @@ enum {
     STORE_READERS_DEFAULT = 16,
     STORE_READERS_MAX = 1024,
     STORE_BUSY_TIMEOUT_MS = 5000,
+    STORE_PATIENCE_MS = 250, /* a statement is not looked at before, nor cut in a hurry */
+    STORE_PING_MS = 5000,    /* what db_ping may take */
 };
 
 /* Names a statement: a Query by its address, or a text. */
@@ -70,6 +72,7 @@ struct Db {
     const DbOps *ops;
     DbKind kind;
     int busy_timeout_ms;
+    atomic_bool is_hurried;
     _Atomic uint64_t writes, commits, groups, busy, errors;
 };
 
@@ -85,6 +88,7 @@ struct Tx {
     bool failed;         /* only a rollback is allowed */
     Rc failure;          /* what failed first */
     unsigned depth;      /* read scopes of one thread share a Tx: how many are open */
+    int64_t deadline_us; /* monotonic; INT64_MAX: none */
     unsigned savepoints; /* nested undo points open */
     Rows *open;          /* results not ended */
     OnCommit *on_commit;
@@ -100,6 +104,9 @@ struct Rows {
     Rc rc;
     Error *error; /* heap, when rc is a failure */
 };
+
+/* The error of a statement that was cut: by its deadline, or because the process is ending. */
+Rc store_cut(Error *err, bool is_hurried, const char *what);
 
 /* Marks rows as failed with a copy of err. */
 void rows_fail(Rows *rows, const Error *err);

@@ -851,6 +851,7 @@ int main(int argc, char **argv)
         return 1;
     }
     int failed = cmocka_run_group_tests_name("store", tests, NULL, NULL);
+    failed += run_deadline_tests();
     failed += run_migrate_tests();
     failed += run_sqlite_tests();
     failed += run_postgres_tests();

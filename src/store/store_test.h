@@ -49,6 +49,7 @@ Fixture *need_db(void **state);
 /* What the program does as a child of test_two_processes_migrate and the like. */
 int migrator_main(const char *url, const char *how);
 
+int run_deadline_tests(void);
 int run_migrate_tests(void);
 int run_sqlite_tests(void);
 int run_postgres_tests(void);

@@ -191,7 +191,7 @@ static Rc take_due(Session *s)
         return RC_OK;
     }
     ctx_reset(s->cx);
-    TRY(db_read_primary(s->platform->db, &s->cx->tx, &s->cx->error));
+    TRY(ctx_read_primary(s->cx));
     TRY(health_next_due(s->cx, &due));
     ctx_end(s->cx);
     if (due > time_now_us()) {

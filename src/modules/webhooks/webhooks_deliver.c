@@ -44,7 +44,7 @@ typedef struct Attempt {
 static Rc read_delivery(Ctx *cx, Str id, Delivery *ret)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(tx_query(cx->tx, &webhooks_q_delivery_read, PARAMS(P_STR(id)), &rows, &cx->error));
     if (!rows_next(rows)) {
         TRY(rows_error(rows, &cx->error));

@@ -34,7 +34,7 @@ static Rc read_hooks(Ctx *cx)
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     Arena *arena = arena_new(0);
     HookVec hooks = {.arena = arena};
-    Rc rc = db_read_primary(cx->platform->db, &cx->tx, &cx->error);
+    Rc rc = ctx_read_primary(cx);
     rc = rc ? rc : tx_query(cx->tx, &webhooks_q_enabled, NO_PARAMS, &rows, &cx->error);
     while (rc == RC_OK && rows_next(rows)) {
         Json *types = NULL;

@@ -146,7 +146,7 @@ static void on_serve(void *user, HttpRequest *r)
     Ctx cx = {
         .arena = http_arena(r),
         .platform = api->platform,
-        .deadline_us = http_started_us(r) + REQUEST_TIME_US,
+        .deadline_us = time_monotonic_us() + api->request_time_us, /* an upload took its own time */
         .request_id = state->request_id,
         .trace_id = state->trace_id,
         .address = http_peer(r),
@@ -194,6 +194,15 @@ static void on_done(void *user,
                     bool aborted)
 {
     api_observe(user, http_user(r), r, status, bytes_sent, duration_us, aborted);
+}
+
+/* What a handler may wait for without a deadline of its own is the database. */
+static void on_hurry(void *user)
+{
+    Api *api = user;
+    if (api->platform->db) {
+        db_hurry(api->platform->db);
+    }
 }
 
 /* ---- building */
@@ -271,7 +280,9 @@ Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
     api->platform = platform;
     api->options = *options;
     api->version = contract_version(platform->contract);
-    api->app = (HttpApp){api, on_accept, on_serve, on_refuse, on_done};
+    api->app = (HttpApp){api, on_accept, on_serve, on_refuse, on_done, on_hurry};
+    api->request_time_us =
+        options && options->request_time_us ? options->request_time_us : REQUEST_TIME_US;
     Rc rc = read_operations(api, err);
     if (rc != RC_OK) {
         arena_free(arena);

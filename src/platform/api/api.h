@@ -27,6 +27,7 @@ typedef struct ApiOptions {
      * I/O thread. */
     bool (*static_files)(void *user, HttpRequest *r);
     void *static_user;
+    int64_t request_time_us; /* deadline of a handler, from when it begins; 0 = 60 s */
 } ApiOptions;
 
 typedef struct Api Api;

@@ -32,6 +32,7 @@ struct Api {
     Platform *platform;
     ApiOptions options;
     HttpApp app;
+    int64_t request_time_us;
     Str version;
     ApiOperation *operations; /* by Operation.index; one more for requests that meet none */
     size_t n_operations;

@@ -84,7 +84,7 @@ static Rc read_new(Events *events, Ctx *cx, bool *ret_more)
 {
     static const EventFilter everything = {0};
     EventPage page;
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(events_scan(cx->tx, cx->arena, events->position, &everything, EVENT_BATCH, 0, &page,
                     &cx->error));
     ctx_end(cx);

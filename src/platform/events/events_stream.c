@@ -354,7 +354,7 @@ Rc streams_catch_up(Events *events, Ctx *cx, bool *ret_more)
     if (turns == 0) {
         return RC_OK;
     }
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     for (size_t i = 0; i < turns && events->behind.n > 0; i++) {
         EventStream *s = events->behind.at[events->next_behind++ % events->behind.n];
         if (s->retry_us <= now) {

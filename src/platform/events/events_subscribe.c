@@ -198,7 +198,7 @@ static Rc read_on(Reader *r, bool *ret_more)
     Ctx *cx = r->cx;
     EventPage page;
     int64_t position;
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(events_scan(cx->tx, cx->arena, r->seen, &r->own->filter, 1, SKIP_SAVE_ROWS, &page,
                     &cx->error));
     ctx_end(cx);
@@ -210,7 +210,7 @@ static Rc read_on(Reader *r, bool *ret_more)
     TRY(take_lease(r, &position));
     r->saved = position;
     r->saved_us = time_monotonic_us();
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(events_scan(cx->tx, cx->arena, position, &r->own->filter, HANDLE_BATCH, SKIP_SAVE_ROWS,
                     &page, &cx->error));
     ctx_end(cx);

@@ -296,6 +296,7 @@ Rc jobs_new(Platform *platform, Jobs **ret, Error *err)
     jobs->platform = platform;
     mutex_init(&jobs->lock);
     cond_init(&jobs->keeper_wake);
+    cond_init(&jobs->keeper_gone);
     declare_metrics(jobs);
     Rc rc = collect(jobs, err);
     if (rc != RC_OK) {
@@ -333,6 +334,27 @@ Rc jobs_start(Jobs *jobs, Error *err)
     return RC_OK;
 }
 
+/* The keeper ends when the workers are idle, or have lost their leases. A statement that does not
+ * end would keep it, or a worker, for ever. */
+static void end_keeper(Jobs *jobs)
+{
+    int64_t deadline = time_monotonic_us() + JOB_GIVE_BACK_US +
+                       settings_duration_us(jobs->platform->settings, "server.shutdown_grace");
+    bool is_idle = true;
+    mutex_lock(&jobs->lock);
+    while (!jobs->is_keeper_gone && cond_wait_until(&jobs->keeper_gone, &jobs->lock, deadline)) {
+    }
+    for (size_t i = 0; i < jobs->n_workers; i++) {
+        is_idle = is_idle && jobs->workers[i].state == WORKER_IDLE;
+    }
+    bool is_gone = jobs->is_keeper_gone;
+    mutex_unlock(&jobs->lock);
+    if (!is_gone || !is_idle) {
+        db_hurry(jobs->platform->db);
+    }
+    thread_join(&jobs->keeper);
+}
+
 void jobs_stop(Jobs *jobs)
 {
     if (!jobs || !jobs->is_started) {
@@ -344,7 +366,7 @@ void jobs_stop(Jobs *jobs)
     atomic_store(&jobs->is_stopping, true);
     cond_signal(&jobs->keeper_wake);
     mutex_unlock(&jobs->lock);
-    thread_join(&jobs->keeper); /* ends when the workers are idle, or have lost their leases */
+    end_keeper(jobs);
     mutex_lock(&jobs->lock);
     jobs->closing = true; /* only now: the keeper may have been about to hand out a job */
     for (size_t i = 0; i < jobs->n_workers; i++) {
@@ -365,6 +387,7 @@ void jobs_free(Jobs *jobs)
     if (!jobs) {
         return;
     }
+    cond_done(&jobs->keeper_gone);
     cond_done(&jobs->keeper_wake);
     mutex_done(&jobs->lock);
     arena_free(jobs->arena);

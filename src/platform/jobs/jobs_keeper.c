@@ -164,7 +164,7 @@ static Rc look_after_running(Keeper *k, const Json *ids)
     Ctx *cx = k->cx;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     Json *ours = json_object(cx->arena);
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(tx_query(cx->tx, &jobs_q_running, PARAMS(P_CSTR(cx->platform->instance)), &rows,
                  &cx->error));
     while (rows_next(rows)) {
@@ -357,7 +357,7 @@ static Rc next_due(Keeper *k, int64_t *ret_next_us)
 {
     Ctx *cx = k->cx;
     Str types = open_types(k->jobs, cx->arena);
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     Rc rc = tx_one_i64(cx->tx, &jobs_q_next_run_at, PARAMS(P_STR(types)), ret_next_us, &cx->error);
     ctx_end(cx);
     if (rc == RC_NOT_FOUND) {
@@ -528,5 +528,9 @@ void *jobs_keeper_main(void *user)
         until_us = stopping ? time_monotonic_us() + 50 * US_PER_MS : sleep_until(&k, next_us);
     }
     ctx_free(k.cx);
+    mutex_lock(&jobs->lock);
+    jobs->is_keeper_gone = true;
+    cond_signal(&jobs->keeper_gone);
+    mutex_unlock(&jobs->lock);
     return NULL;
 }

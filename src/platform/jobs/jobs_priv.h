@@ -31,6 +31,7 @@ enum {
 #define JOB_RENEW_US (10 * US_PER_SECOND)
 #define JOB_FLUSH_US US_PER_SECOND
 #define JOB_POLL_US US_PER_SECOND
+#define JOB_GIVE_BACK_US (2 * US_PER_SECOND) /* for what the keeper writes after the grace */
 #define JOB_TIMEOUT_US (5 * US_PER_MINUTE)
 #define JOB_KEEP_US US_PER_DAY
 #define JOB_BACKOFF_US (5 * US_PER_SECOND)
@@ -93,8 +94,8 @@ struct Jobs {
     Schedule *schedules;
     size_t n_schedules;
     Mutex lock; /* guards woken, stopping, closing and what says so above */
-    Cond keeper_wake;
-    bool woken, stopping;
+    Cond keeper_wake, keeper_gone;
+    bool woken, stopping, is_keeper_gone;
     bool closing;             /* no more jobs come: idle workers end */
     _Atomic bool is_stopping; /* the same, for handlers that ask often */
     Thread keeper;

@@ -97,7 +97,7 @@ static Rc declare(Ctx *cx, Schedule *s)
 Rc schedules_prepare(Jobs *jobs, Ctx *cx)
 {
     for (size_t i = 0; i < jobs->n_schedules; i++) {
-        TRY(db_read_primary(jobs->platform->db, &cx->tx, &cx->error));
+        TRY(ctx_read_primary(cx));
         TRY(declare(cx, &jobs->schedules[i]));
         ctx_end(cx);
     }
@@ -128,7 +128,7 @@ static Rc queue_due(Ctx *cx, Schedule *s, int64_t *ret_changed)
 static Rc reread(Ctx *cx, Schedule *s)
 {
     Stored row;
-    TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
+    TRY(ctx_read_primary(cx));
     TRY(read_stored(cx, s->def->name, &row));
     ctx_end(cx);
     s->next_us = row.next_us;

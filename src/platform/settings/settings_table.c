@@ -57,6 +57,13 @@ const SettingDef settings_table[] = {
      .min = US_PER_SECOND,
      .max = US_PER_DAY,
      .help = "A connection without a request is closed after this."},
+    {.name = "http.request_timeout",
+     .type = SETTING_DURATION,
+     .otherwise = "60s",
+     .min = US_PER_SECOND / 10,
+     .max = US_PER_DAY,
+     .help = "A statement of the database that a request still waits for after this is cut, and the "
+             "request answered 504."},
     {.name = "data.dir",
      .type = SETTING_STRING,
      .otherwise = "fairway-data",
