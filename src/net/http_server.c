@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,6 +18,8 @@ enum {
     DEFAULT_IDLE_S = 60,
     DEFAULT_HEAD_S = 10,
     DEFAULT_BODY_RATE = 256,
+    DEFAULT_STALL_S = 5,
+    DEFAULT_PEER_S = 30,
     MOST_WORKERS = 64,
     WORKERS_PER_CORE = 32, /* they mostly wait for a commit, and as many share one */
     RESERVED_FILES = 128,  /* databases, files being sent, outgoing connections */
@@ -57,12 +60,16 @@ static void set_defaults(HttpServerOptions *options)
     options->idle_timeout_s = options->idle_timeout_s ? options->idle_timeout_s : DEFAULT_IDLE_S;
     options->head_timeout_s = options->head_timeout_s ? options->head_timeout_s : DEFAULT_HEAD_S;
     options->min_body_rate = options->min_body_rate ? options->min_body_rate : DEFAULT_BODY_RATE;
+    options->stall_timeout_s =
+        options->stall_timeout_s ? options->stall_timeout_s : DEFAULT_STALL_S;
+    options->peer_timeout_s = options->peer_timeout_s ? options->peer_timeout_s : DEFAULT_PEER_S;
 }
 
 static Rc check_options(const HttpServerOptions *options, const HttpApp *app, Error *err)
 {
     ASSERT(app->accept && app->serve && app->refuse);
-    if (options->idle_timeout_s < 0 || options->head_timeout_s < 0) {
+    if (options->idle_timeout_s < 0 || options->head_timeout_s < 0 ||
+        options->stall_timeout_s < 0 || options->peer_timeout_s < 0) {
         return error_set(err, RC_INVALID, "Time-outs of the HTTP server must not be negative");
     }
     if (options->io_threads > MOST_THREADS || options->workers > MOST_THREADS) {
@@ -123,6 +130,23 @@ static uint16_t port_of(int fd)
     return ntohs(address.sin6_port); /* at the same place in both families */
 }
 
+/* Set on the listening socket, which hands them on to what it accepts: no call per connection. An
+ * idle event stream whose client has vanished without a word would otherwise stay for hours, and
+ * one that is written to for a quarter of an hour. Streams say something every 15 s, so the probes
+ * begin after that. */
+static void watch_peers(int fd, int timeout_s)
+{
+    unsigned unacknowledged_ms = (unsigned)timeout_s * 1000;
+    int on = 1, idle_s = MAX(timeout_s * 2 / 3, 1), every_s = MAX(timeout_s / 6, 1), probes = 6;
+
+    ASSERT(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == 0);
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) == 0);
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof(every_s)) == 0);
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) == 0);
+    ASSERT(setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms,
+                      sizeof(unacknowledged_ms)) == 0);
+}
+
 /* Sockets that share a port would also share it with another instance of this program; one that
  * does not share finds that out. */
 static bool is_port_free(const struct addrinfo *at, uint16_t port)
@@ -148,6 +172,7 @@ static unsigned open_sockets(HttpServer *server, struct addrinfo *at, int *fds)
         if (fds[n] < 0) {
             return n;
         }
+        watch_peers(fds[n], server->options.peer_timeout_s);
         if (n == 0) {
             server->port = port_of(fds[0]);
             set_port(at, server->port);

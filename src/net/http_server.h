@@ -13,9 +13,10 @@
  * Refused before `accept`, with 400 and close: Content-Length with Transfer-Encoding, several
  * Content-Length or Host fields, a transfer coding other than chunked, field names outside token,
  * control bytes in values, folded lines, a missing Host in HTTP/1.1. 431 for a head over 16 KiB or
- * of more than 100 fields. A head not complete within 10 s, or a body slower than a floor rate, is
- * cut off. Queue full: 503 with Retry-After. What libmicrohttpd cannot read at all (a line without
- * a colon, a length that is no number) it answers in its own words, without `refuse`. See
+ * of more than 100 fields. A head not complete within 10 s, a body slower than a floor rate or of
+ * which nothing comes for 5 s, and a peer whose system is silent for 30 s, are cut off. Queue full:
+ * 503 with Retry-After. What libmicrohttpd cannot read at all (a line without a colon, a length
+ * that is no number) it answers in its own words, without `refuse`. See
  * docs/internals/net-http-server.md. */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -81,13 +82,15 @@ typedef struct HttpServerOptions {
     Str host;                 /* "127.0.0.1", "::1", "0.0.0.0", "localhost" */
     uint16_t port;            /* 0: any free one, see http_server_port */
     unsigned io_threads;      /* 0 = number of cores */
-    unsigned workers;         /* 0 = 8 x cores, at least 16, at most 32 */
+    unsigned workers;         /* 0 = 32 x cores, at most 64 */
     size_t queue_max;         /* waiting requests; 0 = 1024 */
     unsigned max_connections; /* 0 = from RLIMIT_NOFILE */
     unsigned max_per_address; /* connections of one client address; 0 = unlimited */
     int idle_timeout_s;       /* keep-alive; 0 = 60 */
     int head_timeout_s;       /* 0 = 10 */
     size_t min_body_rate;     /* bytes per second, over windows of head_timeout_s; 0 = 256 */
+    int stall_timeout_s;      /* without a byte of a body that is not complete; 0 = 5 */
+    int peer_timeout_s;       /* without a sign of life from the peer's system; 0 = 30 */
     const char *tls_cert_pem, *tls_key_pem; /* both or none; TLS 1.2 and 1.3 */
 } HttpServerOptions;
 

@@ -204,8 +204,7 @@ static enum MHD_Result begin(HttpRequest *r, const char *method, const char *ver
     Error err = {0};
 
     r->phase = PHASE_BODY;
-    r->conn->window_us = r->started_us;
-    r->conn->window_bytes = 0;
+    conn_watch_body(r->conn, r->started_us);
     atomic_fetch_add_explicit(&r->io->requests, 1, memory_order_relaxed);
     if (read_head(r, method, version, &err) != RC_OK) {
         response_refuse(r, &err);

@@ -163,6 +163,14 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
     return peers_have_room(io->server, peer) ? MHD_YES : MHD_NO;
 }
 
+void conn_watch_body(Conn *conn, int64_t now)
+{
+    conn->window_us = now;
+    conn->window_bytes = 0;
+    conn->seen_bytes = 0;
+    conn->quiet_since_us = now;
+}
+
 void conn_suspend(HttpRequest *r)
 {
     r->is_suspended = true;
@@ -172,8 +180,7 @@ void conn_suspend(HttpRequest *r)
 void conn_resume(HttpRequest *r)
 {
     r->is_suspended = false;
-    r->conn->window_us = time_monotonic_us();
-    r->conn->window_bytes = 0;
+    conn_watch_body(r->conn, time_monotonic_us());
     MHD_resume_connection(r->conn->mhd);
 }
 
@@ -223,7 +230,18 @@ static bool is_body_too_slow(Conn *conn, int64_t now, int64_t window_us, size_t 
 
     conn->window_us = now;
     conn->window_bytes = 0;
+    conn->seen_bytes = 0;
     return is_slow;
+}
+
+/* Looked at once a second, so that bytes cost nothing. */
+static bool is_body_stalled(Conn *conn, int64_t now, int64_t limit_us)
+{
+    if (conn->window_bytes != conn->seen_bytes) {
+        conn->seen_bytes = conn->window_bytes;
+        conn->quiet_since_us = now;
+    }
+    return now - conn->quiet_since_us > limit_us;
 }
 
 static void reap_conn(const Io *io, Conn *conn, int64_t now)
@@ -237,7 +255,8 @@ static void reap_conn(const Io *io, Conn *conn, int64_t now)
             conn_cut(conn);
         }
     } else if (r->phase == PHASE_BODY && !r->is_suspended &&
-               is_body_too_slow(conn, now, limit_us, options->min_body_rate)) {
+               (is_body_stalled(conn, now, options->stall_timeout_s * US_PER_SECOND) ||
+                is_body_too_slow(conn, now, limit_us, options->min_body_rate))) {
         if (r->pipe) {
             pipe_fail(r->pipe, RC_TIMEOUT);
         }

@@ -142,7 +142,9 @@ struct Conn {
     int64_t head_since_us; /* a head is coming in since; 0 = unknown or none */
     int64_t window_us;     /* start of the window in which body bytes are counted */
     size_t window_bytes;
-    bool is_fresh; /* no request yet */
+    size_t seen_bytes;      /* window_bytes when the reaper last looked */
+    int64_t quiet_since_us; /* it has not changed since */
+    bool is_fresh;          /* no request yet */
     bool is_cut;
     char peer[INET6_ADDRSTRLEN];
 };
@@ -199,6 +201,7 @@ void io_start(Io *io, unsigned index);
 void io_done(Io *io); /* after the thread has ended */
 void io_ring(Io *io); /* makes the loop turn; any thread */
 void wake_send(Io *io, Wake *wake, unsigned flags);
+void conn_watch_body(Conn *conn, int64_t now); /* a body is, or goes on, coming in */
 void conn_suspend(HttpRequest *r);
 void conn_resume(HttpRequest *r);
 

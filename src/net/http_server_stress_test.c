@@ -3,6 +3,7 @@
 #include "net/http_server_test_support.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -150,6 +151,85 @@ static void test_slow_clients(void **state)
     client_close(&client);
     test_wait_for(&server, &server.n_done, 2);
     assert_int_equal(test_value(&server, &server.read_failure), RC_TIMEOUT);
+    test_server_end(&server, 0);
+}
+
+/* Half a body and then nothing, long before its rate is looked at; a byte now and then is enough.
+ */
+static void test_stalled_body(void **state)
+{
+    static const char *const heads[] = {
+        "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 60\r\n\r\nhalf",
+        "POST /wecho HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "POST /upload HTTP/1.1\r\n" HOST "Content-Length: 60\r\n\r\nhalf",
+    };
+    HttpServerOptions options = {.head_timeout_s = 3600, .stall_timeout_s = 1};
+    TestServer server;
+    Client client, steady;
+    Reply reply;
+
+    (void)state;
+    test_server_start(&server, &options);
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        client = client_open(&server);
+        client_puts(&client, heads[i]);
+        assert_true(client_is_closed(&client));
+        client_close(&client);
+    }
+    test_wait_for(&server, &server.n_done, 1); /* of the upload, whose worker was told */
+    assert_int_equal(test_value(&server, &server.read_failure), RC_TIMEOUT);
+    steady = client_open(&server);
+    client_puts(&steady, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 60\r\n\r\n");
+    for (int i = 0; i < 60; i++) { /* 3 s in all */
+        client_puts(&steady, "x");
+        thread_sleep_us(50 * US_PER_MS);
+    }
+    client_reply(&steady, false, &reply);
+    assert_int_equal(reply.status, 200);
+    client_close(&steady);
+    test_server_end(&server, 0);
+}
+
+/* From now on nothing reaches the client's system, and so it acknowledges nothing: what a machine
+ * looks like that was switched off, or lost its network. */
+static void fall_silent(const Client *client)
+{
+    struct sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    struct sock_fprog program = {.len = ARRAY_LEN(drop_all), .filter = drop_all};
+
+    assert_int_equal(
+        setsockopt(client->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)), 0);
+}
+
+/* Event streams on an idle server: nothing is written that could fail. */
+static void test_silent_peers(void **state)
+{
+    HttpServerOptions options = {.peer_timeout_s = 2};
+    TestServer server;
+    Client clients[3];
+    Reply reply;
+
+    (void)state;
+    test_server_start(&server, &options);
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++) {
+        clients[i] = client_open(&server);
+        client_puts(&clients[i], GET("/stream"));
+        client_read_head(&clients[i], &reply);
+        IGNORE(test_stream(&server, i));
+    }
+    fall_silent(&clients[0]);
+    fall_silent(&clients[1]);
+    assert_int_equal(http_stream_write(test_stream(&server, 1), STR("heartbeat")), RC_OK);
+    test_wait_for(&server, &server.n_gone, 2);
+    int64_t until = time_monotonic_us() + TEST_PATIENCE_US;
+    while (http_server_stats(server.http).connections_open > 1) {
+        assert_true(time_monotonic_us() < until);
+        thread_sleep_us(US_PER_MS);
+    }
+    assert_int_equal(test_value(&server, &server.n_gone), 2); /* the third answers its probes */
+    for (unsigned i = 0; i < ARRAY_LEN(clients); i++) {
+        client_close(&clients[i]);
+    }
     test_server_end(&server, 0);
 }
 
@@ -633,7 +713,8 @@ int main(void)
         cmocka_unit_test(test_patient_server),     cmocka_unit_test(test_stream_life),
         cmocka_unit_test(test_stream_slow_reader), cmocka_unit_test(test_stream_close_race),
         cmocka_unit_test(test_graceful_stop),      cmocka_unit_test(test_stop_cuts_off),
-        cmocka_unit_test(test_stop_under_load),
+        cmocka_unit_test(test_stop_under_load),    cmocka_unit_test(test_stalled_body),
+        cmocka_unit_test(test_silent_peers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
