@@ -17,7 +17,7 @@ build: ## build/release/fairway
 	@tools/build.sh release fairway
 
 dev: ## build/dev: debug build with contract checks of answers
-	@tools/install.sh build page test
+	@tools/install.sh build page unit
 	@tools/build.sh dev all
 
 test: ## install what the tests need and run them all (under 30 minutes on 2 cores)
@@ -25,7 +25,7 @@ test: ## install what the tests need and run them all (under 30 minutes on 2 cor
 	@tests/run.sh
 
 test-fast: ## unit tests only
-	@tools/install.sh build test
+	@tools/install.sh build page unit
 	@tests/run.sh unit
 
 test-long: ## crash rounds, thread sanitizer, soak, a million entities

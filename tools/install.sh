@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a purpose needs and that are missing; says so first.
-#   tools/install.sh build|test|bench|lint|fuzz ...
+#   tools/install.sh build|page|unit|test|bench|lint|fuzz ...
 # Root, or sudo, is needed only when something is missing.
 set -eu
 
@@ -8,9 +8,8 @@ build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-cl
   libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
   librabbitmq-dev"
 page="nodejs npm"
-test="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml postgresql-15 postgresql-client-15 sqlite3 gcovr
-  rabbitmq-server
-  chromium clang clang-format libclang-rt-14-dev"
+unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml postgresql-15 postgresql-client-15 sqlite3"
+test="$unit gcovr rabbitmq-server chromium clang clang-format libclang-rt-14-dev"
 bench="$build nginx-light wrk python3 python3-yaml postgresql-15"
 lint="clang clang-format clang-tidy cppcheck python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
@@ -20,11 +19,12 @@ for purpose in "$@"; do
   case $purpose in
     build) wanted="$wanted $build" ;;
     page) command -v npm >/dev/null 2>&1 || wanted="$wanted $page" ;;
+    unit) wanted="$wanted $unit" ;;
     test) wanted="$wanted $test" ;;
     bench) wanted="$wanted $bench" ;;
     lint) wanted="$wanted $lint" ;;
     fuzz) wanted="$wanted $fuzz" ;;
-    *) echo "install.sh: unknown purpose '$purpose' (build, page, test, bench, lint, fuzz)" >&2; exit 2 ;;
+    *) echo "install.sh: unknown purpose '$purpose' (build, page, unit, test, bench, lint, fuzz)" >&2; exit 2 ;;
   esac
 done
 
@@ -35,10 +35,15 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
-command -v apt-get >/dev/null 2>&1 || { echo "Please install:$missing" >&2; exit 1; }
+command -v apt-get >/dev/null 2>&1 || { echo "This system has no apt-get; please install what Debian calls:$missing" >&2; exit 1; }
 as_root=""
 if [ "$(id -u)" != 0 ]; then
-  command -v sudo >/dev/null 2>&1 || { echo "These Debian packages are missing; install them as root:$missing" >&2; exit 1; }
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "Debian packages are missing, and without sudo only root can install them. As root, run" >&2
+    echo "  apt-get update && apt-get install --no-install-recommends$missing" >&2
+    echo "and then this again." >&2
+    exit 1
+  fi
   as_root="sudo"
 fi
 echo "Installing:$missing"
