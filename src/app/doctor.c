@@ -224,6 +224,27 @@ static void check_migrations(Doctor *d, Db *db)
     }
 }
 
+/* Reads every page: minutes for a database of many gigabytes. */
+static void check_pages(Doctor *d, Db *db)
+{
+    static const Query pages = {.name = "doctor.pages", .sql = "PRAGMA integrity_check(1)"};
+    Error err = {0};
+    Tx *tx = NULL;
+    Str verdict = STR_EMPTY;
+    Rc rc = db_read(db, false, &tx, &err);
+    if (rc == RC_OK) {
+        rc = tx_one_str(tx, &pages, NULL, 0, d->arena, &verdict, &err);
+        db_end(tx);
+    }
+    if (rc != RC_OK || !str_is(verdict, "ok")) {
+        Str line = str_replace(d->arena, verdict, STR("\n"), STR(" "));
+        const char *why = rc == RC_OK ? str_cstr(d->arena, line) : err.message;
+        say(d, FINDING_FAIL, "pages", "the database is damaged: %s. Restore a backup", why);
+    } else {
+        say(d, FINDING_OK, "pages", "whole");
+    }
+}
+
 static void check_database(Doctor *d)
 {
     const char *url = app_database_url(d->settings, d->arena), *path = backup_sqlite_path(url);
@@ -236,13 +257,17 @@ static void check_database(Doctor *d)
     }
     int64_t start_us = time_monotonic_us();
     if (db_open(url, &options, &db, &err) != RC_OK || db_ping(db, &err) != RC_OK) {
-        say(d, FINDING_FAIL, "database", "%s", err.message);
+        say(d, FINDING_FAIL, "database", "%s%s%s", err.message, err.detail[0] ? ": " : "",
+            err.detail);
         db_close(db);
         return;
     }
     say(d, FINDING_OK, "database", "%s, opened and answered in %lld ms",
         path ? "SQLite" : "PostgreSQL", (long long)((time_monotonic_us() - start_us) / US_PER_MS));
     check_migrations(d, db);
+    if (path) {
+        check_pages(d, db);
+    }
     db_close(db);
     if (!path) {
         check_program(d, "pg_dump", "--version", "fairway backup needs it (postgresql-client)");
