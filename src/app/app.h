@@ -6,6 +6,7 @@
 #include "platform/api/api.h"
 #include "platform/ctx.h"
 #include "platform/module.h"
+#include "platform/settings/settings.h"
 
 /* Exit codes, documented in docs/reference/cli.md (cli_markdown.c). */
 enum {
@@ -17,16 +18,31 @@ enum {
     EXIT_DENIED = 5 /* credentials are missing or not enough */
 };
 
+/* An option of a command's own. */
+typedef struct CommandOption {
+    const char *flag; /* "--status", "--server URL" */
+    const char *help;
+} CommandOption;
+
+/* Which flags of settings_table, and --config, a command tells of. It takes them all, so that the
+ * command line of a server does for its backup as well. */
+typedef enum CommandSettings { SETTINGS_NONE, SETTINGS_OF_DATA, SETTINGS_ALL } CommandSettings;
+
 /* A command that is not derived from the contract (commands.c). */
 typedef struct Command {
-    const char *name;                  /* "serve", "catalog validate" */
-    const char *usage;                 /* "fairway serve [OPTIONS]" */
-    const char *summary;               /* one line */
-    const char *help;                  /* options and examples, lines ended by \n; may be NULL */
+    const char *name;             /* "serve", "catalog validate" */
+    const char *usage;            /* "fairway serve [OPTIONS]" */
+    const char *summary;          /* one line */
+    const char *help;             /* what it does, lines ended by \n; may be NULL */
+    const char *examples;         /* command lines, ended by \n; may be NULL */
+    const CommandOption *options; /* up to a row without a flag; may be NULL */
+    CommandSettings settings;
     int (*run)(int argc, char **argv); /* argv[0] is the first argument after the name */
-    bool takes_settings;               /* the flags of settings_table, --config */
     bool hidden;
 } Command;
+
+/* Does the command's help tell of the setting's flag? */
+bool app_command_tells(const Command *command, const SettingDef *def);
 
 extern const Command app_commands[];
 extern const size_t app_n_commands;
@@ -75,6 +91,10 @@ MUST_CHECK Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Erro
 
 /* From where the program was started; "." and ".." resolved by their text. */
 const char *app_absolute_path(Arena *arena, const char *path);
+
+/* Puts in front of an error, if rc is one, which setting it comes from and where that was given.
+ * Gives rc. */
+MUST_CHECK Rc app_blame_setting(Settings *settings, const char *name, Rc rc, Error *err);
 
 /* serve.c: is it an address of this machine alone? */
 bool app_is_loopback(Str host);

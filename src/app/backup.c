@@ -126,7 +126,7 @@ static void tell(const Backup *b)
     struct stat st;
     printf("%s: %lld bytes, verified\n", b->file,
            stat(b->file, &st) == 0 ? (long long)st.st_size : 0);
-    for (uint32_t i = 0; i < b->files->n; i++) {
+    for (uint32_t i = 0; b->files && i < b->files->n; i++) {
         Str name = json_str_at(b->files->items[i], "name"),
             sha256 = json_str_at(b->files->items[i], "sha256");
         printf("  %-16.*s sha256 %.*s\n", STR_ARG(name), STR_ARG(sha256));

@@ -49,11 +49,11 @@ take_options(Import *import, int argc, char **argv, const char *extra, const cha
 static int ask(Import *import, const CliCall *call, CliAnswer *ret)
 {
     Error err = {0};
-    if (cli_http(import->arena, call, ret, &err) != RC_OK) {
+    Rc rc = cli_http(import->arena, call, ret, &err);
+    if (rc != RC_OK) {
         fprintf(stderr, "fairway: %s\n", err.message);
-        return EXIT_UNREACHABLE;
     }
-    return EXIT_OK;
+    return cli_http_exit_code(rc);
 }
 
 /* A call with a JSON body. EXIT_OK: there is an answer, whatever its status. */

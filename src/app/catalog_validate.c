@@ -17,6 +17,9 @@ static Rc take_arguments(CatalogFiles *files, CliArgs *args, int argc, char **ar
             TRY(catalog_files_add(files, argv[at++], err));
         }
     }
+    if (args->output == CLI_YAML || args->output == CLI_NAME) {
+        return error_set(err, RC_INVALID, "--output is table or json here");
+    }
     return catalog_files_count(files)
                ? RC_OK
                : error_set(err, RC_INVALID,

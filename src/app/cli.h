@@ -135,8 +135,10 @@ typedef struct CliCall {
     void *user;
 } CliCall;
 
-/* RC_OK for every complete answer. Fails RC_UPSTREAM (no server answered), RC_TIMEOUT, RC_LIMIT. */
+/* RC_OK for every complete answer. Fails RC_INVALID (no URL of a server), RC_UPSTREAM (no server
+ * answered), RC_TIMEOUT, RC_LIMIT. */
 MUST_CHECK Rc cli_http(Arena *arena, const CliCall *call, CliAnswer *ret, Error *err);
+int cli_http_exit_code(Rc rc);
 
 /* ---- answers (cli_print.c, cli_table.c) */
 

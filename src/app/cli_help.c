@@ -320,22 +320,50 @@ void cli_help_operation(const Cli *cli, const CliOperation *operation, FILE *out
     fprintf(out, "\n%s %.*s\n", http_method_name(op->method), STR_ARG(op->path));
 }
 
-/* The settings that have a flag: options of `serve` and of all that opens the database. */
-static void put_settings(FILE *out)
+/* "--base-url" -> "URL" */
+static Str value_word(Arena *arena, Str flag)
+{
+    Str word = str_dup(arena, str_from_index(flag, str_rfind_char(flag, '-') + 1));
+    Buf out = buf_init(arena, word.len);
+    for (size_t i = 0; i < word.len; i++) {
+        buf_char(&out, (char)toupper((unsigned char)word.ptr[i]));
+    }
+    return buf_str(&out);
+}
+
+static void put_setting(FILE *out, Arena *arena, const SettingDef *def)
+{
+    Str help = str_from(def->help), left = str_from(def->flag);
+    if (def->otherwise && *def->otherwise) {
+        help = str_fmt(arena, "%s Default `%s`.", def->help, def->otherwise);
+    }
+    if (def->type != SETTING_BOOL) {
+        Str value = str_replace(arena, str_from(def->choices), STR(" "), STR("|"));
+        value = value.len ? value : value_word(arena, str_from(def->flag));
+        left = str_fmt(arena, "%s %.*s", def->flag, STR_ARG(value));
+    }
+    put_row(out, left, help);
+}
+
+/* A command's own options, then the settings that have a flag and concern it. */
+static void put_command_options(const Command *c, FILE *out)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    put_title(out, "Options");
+    if (c->options || c->settings != SETTINGS_NONE) {
+        put_title(out, "Options");
+    }
+    for (const CommandOption *o = c->options; o && o->flag; o++) {
+        put_row(out, str_from(o->flag), str_from(o->help));
+    }
+    if (c->settings == SETTINGS_NONE) {
+        return;
+    }
     put_row(out, STR("--config FILE"),
             STR("Settings from a file (fairway.yaml or Backstage's app-config.yaml); may be "
                 "repeated."));
     for (size_t i = 0; i < settings_table_n; i++) {
-        const SettingDef *def = &settings_table[i];
-        if (def->flag) {
-            Str help = str_from(def->help);
-            if (def->otherwise && *def->otherwise) {
-                help = str_fmt(arena, "%s Default `%s`.", def->help, def->otherwise);
-            }
-            put_row(out, str_from(def->flag), help);
+        if (app_command_tells(c, &settings_table[i])) {
+            put_setting(out, arena, &settings_table[i]);
         }
     }
     fprintf(out, "\nEvery setting can also stand in a file or in the environment: "
@@ -347,10 +375,12 @@ void cli_help_command(size_t command, FILE *out)
     const Command *c = &app_commands[command];
     fprintf(out, "%s\n\nUsage: %s\n", c->summary, c->usage);
     if (c->help) {
-        fprintf(out, "\n%s\n", c->help);
+        fprintf(out, "\n%s", c->help);
     }
-    if (c->takes_settings) {
-        put_settings(out);
+    put_command_options(c, out);
+    if (c->examples) {
+        put_title(out, "Examples");
+        fputs(c->examples, out);
     }
 }
 
@@ -392,11 +422,32 @@ static Str tag_description(const Cli *cli, Str tag)
     return STR_EMPTY;
 }
 
+static Str group_of(const CliOperation *operation)
+{
+    return first_word(operation->words);
+}
+
+/* What a group is about: its tag says, unless it shares the tag with other groups and has one
+ * command only; then that command says it better. */
+static Str group_description(const Cli *cli, size_t at)
+{
+    const CliOperation *first = &cli->operations[at];
+    size_t of_group = 0;
+    bool is_shared = false;
+    for (size_t i = 0; i < cli->n_operations; i++) {
+        const CliOperation *other = &cli->operations[i];
+        bool is_same = str_eq(group_of(other), group_of(first));
+        of_group += !other->hidden && is_same ? 1 : 0;
+        is_shared = is_shared || (!is_same && str_eq(other->op->tag, first->op->tag));
+    }
+    return is_shared && of_group == 1 ? first->op->summary : tag_description(cli, first->op->tag);
+}
+
 static bool is_first_of_group(const Cli *cli, size_t at)
 {
     for (size_t i = 0; i < at; i++) {
         if (!cli->operations[i].hidden &&
-            str_eq(first_word(cli->operations[i].words), first_word(cli->operations[at].words))) {
+            str_eq(group_of(&cli->operations[i]), group_of(&cli->operations[at]))) {
             return false;
         }
     }
@@ -416,8 +467,7 @@ void cli_help_top(const Cli *cli, FILE *out)
     put_title(out, "Talk to a server (FAIRWAY_URL, FAIRWAY_TOKEN)");
     for (size_t i = 0; i < cli->n_operations; i++) {
         if (is_first_of_group(cli, i)) {
-            put_row(out, first_word(cli->operations[i].words),
-                    tag_description(cli, cli->operations[i].op->tag));
+            put_row(out, group_of(&cli->operations[i]), group_description(cli, i));
         }
     }
     fprintf(out,

@@ -2,7 +2,9 @@
  * One call of the command line over libcurl. */
 #include "base/time.h"
 
+#include "app/app.h"
 #include "app/cli.h"
+#include "net/http_client.h"
 
 #include <curl/curl.h>
 
@@ -139,23 +141,48 @@ static Rc explain(const Transfer *t, CURLcode code, const char *reason, Error *e
                      STR_ARG(t->call->url), reason[0] ? reason : curl_easy_strerror(code));
 }
 
-Rc cli_http(Arena *arena, const CliCall *call, CliAnswer *ret, Error *err)
+/* "localhost:3001/" -> "http://localhost:3001" */
+static Rc server_url(Arena *arena, Str *url, Error *err)
 {
-    char reason[CURL_ERROR_SIZE] = "";
-    long status = 0;
-    CliAnswer answer = {0};
-    Transfer t = {
-        .call = call, .arena = arena, .answer = &answer, .body = buf_init(arena, body_max)};
-    t.easy = curl_easy_init();
-    ASSERT(t.easy);
-    struct curl_slist *headers = headers_of(&t);
-    Str base = call->url;
+    Url parts;
+    Str base = *url;
     while (str_ends(base, STR("/"))) {
         base.len--;
     }
     if (str_find(base, STR("://")) == SIZE_MAX) {
         base = str_fmt(arena, "http://%.*s", STR_ARG(base));
     }
+    if (!url_parse(base, &parts) || parts.host.len == 0 ||
+        !(str_is(parts.scheme, "http") || str_is(parts.scheme, "https"))) {
+        return error_set(err, RC_INVALID,
+                         "'%.*s' is no URL of a server: give one such as http://127.0.0.1:3001 "
+                         "(--server, FAIRWAY_URL)",
+                         STR_ARG(*url));
+    }
+    *url = base;
+    return RC_OK;
+}
+
+int cli_http_exit_code(Rc rc)
+{
+    if (rc == RC_OK) {
+        return EXIT_OK;
+    }
+    return rc == RC_INVALID ? EXIT_USAGE : rc == RC_LIMIT ? EXIT_FAILED : EXIT_UNREACHABLE;
+}
+
+Rc cli_http(Arena *arena, const CliCall *call, CliAnswer *ret, Error *err)
+{
+    char reason[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    CliAnswer answer = {0};
+    Str base = call->url;
+    TRY(server_url(arena, &base, err));
+    Transfer t = {
+        .call = call, .arena = arena, .answer = &answer, .body = buf_init(arena, body_max)};
+    t.easy = curl_easy_init();
+    ASSERT(t.easy);
+    struct curl_slist *headers = headers_of(&t);
     set_options(&t, headers,
                 str_fmt(arena, "%.*s%.*s", STR_ARG(base), STR_ARG(call->request->target)));
     curl_easy_setopt(t.easy, CURLOPT_ERRORBUFFER, reason);

@@ -10,14 +10,37 @@ static void put_cell(const Cli *cli, FILE *out, Str text)
     fprintf(out, "%.*s", STR_ARG(text));
 }
 
+static void put_command(const Command *c, FILE *out)
+{
+    fprintf(out, "### fairway %s\n\n%s\n\n```text\n%s\n%s%s```\n\n", c->name, c->summary, c->usage,
+            c->help ? "\n" : "", c->help ? c->help : "");
+    for (const CommandOption *o = c->options; o && o->flag; o++) {
+        fprintf(out, "%s| `%s` | %s |\n", o == c->options ? "| option | |\n| --- | --- |\n" : "",
+                o->flag, o->help);
+    }
+    if (c->options) {
+        fputc('\n', out);
+    }
+    if (c->settings != SETTINGS_NONE) {
+        fputs("Settings are given with `--config FILE`, in the environment, or by their "
+              "[flags](settings.md)",
+              out);
+        fputs(c->settings == SETTINGS_ALL
+                  ? ".\n\n"
+                  : "; `--data` and `--database` say where the data is.\n\n",
+              out);
+    }
+    if (c->examples) {
+        fprintf(out, "```text\n%s```\n\n", c->examples);
+    }
+}
+
 static void put_commands(FILE *out)
 {
     fputs("## Commands of the program\n\n", out);
     for (size_t i = 0; i < app_n_commands; i++) {
-        const Command *c = &app_commands[i];
-        if (!c->hidden) {
-            fprintf(out, "### fairway %s\n\n%s\n\n```text\n%s\n%s%s```\n\n", c->name, c->summary,
-                    c->usage, c->help ? "\n" : "", c->help ? c->help : "");
+        if (!app_commands[i].hidden) {
+            put_command(&app_commands[i], out);
         }
     }
 }

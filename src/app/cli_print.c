@@ -144,7 +144,7 @@ void cli_print_answer(CliPrinter *p, const Json *answer)
     case CLI_TABLE:
         if (items) {
             cli_print_table(p, items);
-        } else if (answer->type == JSON_OBJECT) {
+        } else if (json_is(answer, JSON_OBJECT)) {
             cli_print_fields(p, answer);
         } else {
             print_yaml(p, answer);

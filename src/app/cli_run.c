@@ -138,9 +138,10 @@ send(Cli *cli, Arena *arena, const CliArgs *args, const CliRequest *request, Cli
                     .token = args->token,
                     .timeout_us = args->timeout_us,
                     .request = request};
-    if (cli_http(arena, &call, ret, &err) != RC_OK) {
+    Rc rc = cli_http(arena, &call, ret, &err);
+    if (rc != RC_OK) {
         app_print_error(str_cstr(cli->arena, args->operation->words), &err);
-        return EXIT_UNREACHABLE;
+        return cli_http_exit_code(rc);
     }
     return ret->status >= 400 ? cli_report(arena, args->operation, ret) : EXIT_OK;
 }

@@ -22,6 +22,21 @@ void app_print_error(const char *doing, const Error *err)
     }
 }
 
+Rc app_blame_setting(Settings *settings, const char *name, Rc rc, Error *err)
+{
+    Str origin = settings_origin(settings, name);
+    if (rc == RC_OK) {
+        return rc;
+    }
+    for (size_t i = 0; str_is(origin, "default") && i < settings_table_n; i++) {
+        if (strcmp(settings_table[i].name, name) == 0 && settings_table[i].flag) {
+            origin = str_from(settings_table[i].flag); /* where it can be given */
+        }
+    }
+    error_prefix(err, "%s (%.*s)", name, STR_ARG(origin));
+    return rc;
+}
+
 bool app_take_switch(int *argc, char **argv, const char *name)
 {
     int n = 0;

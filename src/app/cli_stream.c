@@ -129,7 +129,7 @@ static int follow_once(Cli *cli, const CliArgs *args, Follower *f, bool first)
     Rc rc = cli_http(arena, &call, &answer, &err);
     if (rc != RC_OK && first && !f->got_any) {
         app_print_error(str_cstr(cli->arena, args->operation->words), &err);
-        return EXIT_UNREACHABLE;
+        return cli_http_exit_code(rc);
     }
     bool worth_a_retry = rc != RC_OK || answer.status == 503 || answer.status == 200;
     return worth_a_retry ? EXIT_OK : cli_report(arena, args->operation, &answer);

@@ -2,103 +2,143 @@
  * The commands of the program itself. To add one: its function, its row here. */
 #include "app/app.h"
 
+/* Aligned columns would be wider than any screen. */
+/* clang-format off */
+static const CommandOption migrate_options[] = {
+    {"--status", "Change nothing; tell how much there is to do. The exit code is 1 when there is something."},
+    {NULL, NULL},
+};
+static const CommandOption backup_options[] = {
+    {"--no-secret-key", "Leave the secret key out. Keep it elsewhere: without it sealed values are lost."},
+    {NULL, NULL},
+};
+static const CommandOption restore_options[] = {
+    {"--force", "Replace what the target holds. SQLite files and the key stay beside the new ones, as .before-TIME."},
+    {NULL, NULL},
+};
+static const CommandOption validate_options[] = {
+    {"-o, --output FORMAT", "table, one line a mistake; or json, for programs."},
+    {"-q, --quiet", "Print the mistakes and nothing else."},
+    {NULL, NULL},
+};
+static const CommandOption import_options[] = {
+    {"--dry-run", "Change nothing; tell what would be done."},
+    {"--server URL", "The server; else FAIRWAY_URL, else http://127.0.0.1:3001."},
+    {"--token TOKEN", "Credentials; better in FAIRWAY_TOKEN, where other users do not see them."},
+    {"-q, --quiet", "Print mistakes and nothing else."},
+    {NULL, NULL},
+};
+static const CommandOption import_backstage_options[] = {
+    {"--backstage-token TOKEN", "Credentials at Backstage; better in BACKSTAGE_TOKEN."},
+    {"--dry-run", "Change nothing; tell what would be done."},
+    {"--server URL", "The server; else FAIRWAY_URL, else http://127.0.0.1:3001."},
+    {"--token TOKEN", "Credentials; better in FAIRWAY_TOKEN, where other users do not see them."},
+    {"-q, --quiet", "Print mistakes and nothing else."},
+    {NULL, NULL},
+};
+
 const Command app_commands[] = {
     {.name = "serve",
      .usage = "fairway serve [OPTIONS]",
      .summary = "Run the server",
-     .help = "Ends at SIGTERM or SIGINT; SIGHUP reads the settings again.\n\n"
-             "Examples:\n"
-             "  fairway serve --auth open\n"
-             "  fairway serve --data /var/lib/fairway --host 0.0.0.0 --config fairway.yaml\n"
-             "  fairway serve --config app-config.yaml --config app-config.production.yaml\n",                        .run = serve_command,
-     .takes_settings = true},
+     .help = "Ends at SIGTERM or SIGINT; SIGHUP reads the settings again.\n",
+     .examples = "  fairway serve --auth open\n"
+                 "  fairway serve --data /var/lib/fairway --host 0.0.0.0 --config fairway.yaml\n"
+                 "  fairway serve --config app-config.yaml --config app-config.production.yaml\n",
+     .settings = SETTINGS_ALL,
+     .run = serve_command},
     {.name = "migrate",
      .usage = "fairway migrate [--status] [OPTIONS]",
      .summary = "Bring the database to this version's schema",
-     .help = "A server does this itself when it starts. --status only tells how much there is to "
-             "do; the\n"
-             "exit code is 1 when there is something.\n\n"
-             "Examples:\n"
-             "  fairway migrate --data /var/lib/fairway\n"
-             "  fairway migrate --status --database postgresql://fairway@db/fairway\n",                                                        .run = migrate_command,
-     .takes_settings = true},
+     .help = "A server does this itself when it starts.\n",
+     .examples = "  fairway migrate --data /var/lib/fairway\n"
+                 "  fairway migrate --status --database postgresql://fairway@db/fairway\n",
+     .options = migrate_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = migrate_command},
     {.name = "backup",
      .usage = "fairway backup FILE.tar.gz [--no-secret-key] [OPTIONS]",
      .summary = "Write a verified copy of everything, while the server runs",
-     .help = "The file holds the database, the secret key and a manifest with their SHA-256. It is "
-             "as secret\n"
-             "as the key in it: --no-secret-key leaves the key out, then keep it elsewhere, since "
-             "sealed\n"
-             "values cannot be read without it. PostgreSQL is copied by pg_dump.\n\n"
-             "Examples:\n"
-             "  fairway backup fairway-$(date +%F).tar.gz --data /var/lib/fairway\n",                                               .run = backup_command,
-     .takes_settings = true},
+     .help = "The file holds the database, the secret key and a manifest with their SHA-256. It is as secret\n"
+             "as the key in it. PostgreSQL is copied by pg_dump.\n",
+     .examples = "  fairway backup fairway-$(date +%F).tar.gz --data /var/lib/fairway\n",
+     .options = backup_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = backup_command},
     {.name = "restore",
      .usage = "fairway restore FILE.tar.gz [--force] [OPTIONS]",
      .summary = "Put a backup in place",
-     .help = "Everything is verified before anything is touched. A target that holds data is "
-             "refused unless\n"
-             "--force is given; stop the server first. PostgreSQL is filled by pg_restore.\n\n"
-             "Examples:\n"
-             "  fairway restore fairway-2026-11-20.tar.gz --data /var/lib/fairway\n",                                                                      .run = restore_command,
-     .takes_settings = true},
+     .help = "Everything is verified before anything is touched. A target that holds data is refused unless\n"
+             "--force is given; stop the server first. PostgreSQL is filled by pg_restore.\n",
+     .examples = "  fairway restore fairway-2026-11-20.tar.gz --data /var/lib/fairway\n",
+     .options = restore_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = restore_command},
     {.name = "doctor",
      .usage = "fairway doctor [OPTIONS]",
      .summary = "Check what a server needs on this machine",
-     .help = "A line per check: ok, warn or fail, with what to do. The exit code is 1 when "
-             "something fails.\n\n"
-             "Examples:\n"
-             "  fairway doctor --data /var/lib/fairway --config fairway.yaml\n",                                                                                        .run = doctor_command,
-     .takes_settings = true},
+     .help = "A line per check: ok, warn or fail, with what to do. Changes nothing. The exit code is 1 when\n"
+             "something fails.\n",
+     .examples = "  fairway doctor --data /var/lib/fairway --config fairway.yaml\n",
+     .settings = SETTINGS_ALL,
+     .run = doctor_command},
     {.name = "catalog validate",
      .usage = "fairway catalog validate PATH… [-o table|json] [-q]",
      .summary = "Check catalog files without a server",
-     .help = "PATH is a file, a folder (its catalog-info.yaml files at any depth) or a glob; `-` "
-             "is standard\n"
-             "input. Each mistake is told with file, line and column, in Backstage's words.\n\n"
-             "Examples:\n"
-             "  fairway catalog validate catalog-info.yaml\n"
-             "  fairway catalog validate 'services/**/catalog-info.yaml'\n",                                                                                          .run = catalog_validate_command                                                                                                                                                                                        },
+     .help = "PATH is a file, a folder (its catalog-info.yaml files at any depth) or a glob; `-` is standard\n"
+             "input. Each mistake is told with file, line and column, in Backstage's words. The exit code is\n"
+             "1 when there is one.\n",
+     .examples = "  fairway catalog validate catalog-info.yaml\n"
+                 "  fairway catalog validate 'services/**/catalog-info.yaml'\n",
+     .options = validate_options,
+     .run = catalog_validate_command},
     {.name = "catalog import",
      .usage = "fairway catalog import PATH|URL… [--dry-run] [--server URL] [--token TOKEN] [-q]",
      .summary = "Bring files or URLs into a server's catalog",
-     .help = "A URL is registered: the server reads it, again and again. A PATH (a file, a folder, "
-             "a glob, - for\n"
-             "standard input) is checked here and its entities are written to the server once; "
-             "entities that\n"
-             "a source manages are refused there. --dry-run shows what would be done.\n\n"
-             "Examples:\n"
-             "  fairway catalog import https://github.com/acme/shop/blob/main/catalog-info.yaml\n"
-             "  fairway catalog import ./catalog-info.yaml --dry-run\n",.run = catalog_import_command},
+     .help = "A URL is registered: the server reads it, again and again. A PATH (a file, a folder, a glob, - for\n"
+             "standard input) is checked here and its entities are written to the server once; entities that\n"
+             "a source manages are refused there.\n",
+     .examples = "  fairway catalog import https://github.com/acme/shop/blob/main/catalog-info.yaml\n"
+                 "  fairway catalog import ./catalog-info.yaml --dry-run\n",
+     .options = import_options,
+     .run = catalog_import_command},
     {.name = "import backstage",
-     .usage = "fairway import backstage URL [--backstage-token TOKEN] [--dry-run] [--server URL] "
-              "[--token TOKEN] [-q]",                                                     .summary = "Register with a server what a running Backstage has registered",
-     .help = "URL is Backstage's backend, for instance https://backstage.example.com; its token "
-             "may also stand\n"
-             "in BACKSTAGE_TOKEN. Read are its locations and the origins of its entities; what "
-             "only Backstage\n"
-             "itself can read is named at the end.\n\n"
-             "Examples:\n"
-             "  fairway import backstage https://backstage.example.com --dry-run\n",                                                                                                .run = import_backstage_command                                                                                                                                                                                                                                                                                                                                                                        },
+     .usage = "fairway import backstage URL [--backstage-token TOKEN] [--dry-run] [--server URL] [--token TOKEN] [-q]",
+     .summary = "Register with a server what a running Backstage has registered",
+     .help = "URL is Backstage's backend, for instance https://backstage.example.com. Read are its locations and\n"
+             "the origins of its entities; what only Backstage itself can read is named at the end.\n",
+     .examples = "  fairway import backstage https://backstage.example.com --dry-run\n",
+     .options = import_backstage_options,
+     .run = import_backstage_command},
     {.name = "completion",
      .usage = "fairway completion bash|zsh|fish",
      .summary = "Print completion for a shell",
-     .help = "Examples:\n"
-             "  source <(fairway completion bash)\n"
-             "  fairway completion zsh > \"${fpath[1]}/_fairway\"\n"
-             "  fairway completion fish > ~/.config/fish/completions/fairway.fish\n",.run = completion_command},
+     .examples = "  source <(fairway completion bash)\n"
+                 "  fairway completion zsh > \"${fpath[1]}/_fairway\"\n"
+                 "  fairway completion fish > ~/.config/fish/completions/fairway.fish\n",
+     .run = completion_command},
     {.name = "version",
      .usage = "fairway version",
      .summary = "Print the version of the program and of the API",
-     .run = version_command                                                                                                    },
+     .run = version_command},
     {.name = "help",
      .usage = "fairway help [COMMAND]",
      .summary = "Tell what a command does and takes",
-     .help = "Examples:\n"
-             "  fairway help teams create\n",.run = help_command                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                           },
-    {.name = "__complete",                                               .usage = "",                                                                      .summary = "",                                      .run = complete_command,                                                               .hidden = true                                                                     },
+     .examples = "  fairway help teams create\n",
+     .run = help_command},
+    {.name = "__complete", .usage = "", .summary = "", .run = complete_command, .hidden = true},
 };
+/* clang-format on */
 const size_t app_n_commands = ARRAY_LEN(app_commands);
+
+bool app_command_tells(const Command *command, const SettingDef *def)
+{
+    if (!def->flag || command->settings == SETTINGS_NONE) {
+        return false;
+    }
+    return command->settings == SETTINGS_ALL || strcmp(def->name, "data.dir") == 0 ||
+           strcmp(def->name, "database.url") == 0;
+}
 
 /* The number of words of name when argv begins with all of them, else 0. */
 static int match_words(const char *name, int argc, char **argv)

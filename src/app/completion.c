@@ -154,26 +154,37 @@ static void offer_flags(const CliOperation *operation)
     }
 }
 
-static void offer_settings(size_t command, const char *last)
+/* Values of the setting whose flag stands before the cursor. True when it takes one: where there
+ * are no words to offer, the shell offers files. */
+static bool offer_setting_values(const char *last)
 {
     for (size_t i = 0; i < settings_table_n; i++) {
         const SettingDef *def = &settings_table[i];
-        if (def->flag && last && strcmp(last, def->flag) == 0) {
+        if (def->flag && strcmp(last, def->flag) == 0 && def->type != SETTING_BOOL) {
             offer_choices(str_from(def->choices));
-            return;
+            return true;
         }
     }
-    for (size_t i = 0; app_commands[command].takes_settings && i < settings_table_n; i++) {
-        if (settings_table[i].flag) {
+    return strcmp(last, "--config") == 0;
+}
+
+static void offer_command(const Command *command, const char *last)
+{
+    if (strcmp(command->name, "completion") == 0 && !last) {
+        offer_choices(STR("bash zsh fish"));
+    }
+    if (command->settings == SETTINGS_NONE || (last && offer_setting_values(last))) {
+        return;
+    }
+    for (const CommandOption *o = command->options; o && o->flag; o++) {
+        offer(str_from(o->flag), str_from(o->help));
+    }
+    for (size_t i = 0; i < settings_table_n; i++) {
+        if (app_command_tells(command, &settings_table[i])) {
             offer(str_from(settings_table[i].flag), str_from(settings_table[i].help));
         }
     }
-    if (app_commands[command].takes_settings) {
-        offer(STR("--config"), STR("Settings from a file"));
-    }
-    if (strcmp(app_commands[command].name, "completion") == 0 && !last) {
-        offer_choices(STR("bash zsh fish"));
-    }
+    offer(STR("--config"), STR("Settings from a file"));
 }
 
 static void complete(Cli *cli, int argc, char **argv)
@@ -183,7 +194,7 @@ static void complete(Cli *cli, int argc, char **argv)
     size_t command;
     int own = app_find_command(argc, argv, &command);
     if (own > 0) {
-        offer_settings(command, argc > own ? argv[argc - 1] : NULL);
+        offer_command(&app_commands[command], argc > own ? argv[argc - 1] : NULL);
         return;
     }
     for (int i = 0; i < argc && argv[i][0] != '-'; i++) {

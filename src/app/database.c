@@ -39,6 +39,9 @@ Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Error *err)
         .readers = (unsigned)settings_int(settings, "database.connections"),
         .cache_bytes = (size_t)settings_bytes(settings, "database.cache"),
     };
-    TRY(file_make_dirs(app_data_dir(settings, arena), 0700, err));
-    return db_open(app_database_url(settings, arena), &options, ret, err);
+    Rc rc = file_make_dirs(app_data_dir(settings, arena), 0700, err);
+    TRY(app_blame_setting(settings, "data.dir", rc, err));
+    bool is_own = settings_str(settings, "database.url").len == 0;
+    rc = db_open(app_database_url(settings, arena), &options, ret, err);
+    return app_blame_setting(settings, is_own ? "data.dir" : "database.url", rc, err);
 }

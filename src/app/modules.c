@@ -25,12 +25,23 @@ static size_t module_index(Str name)
     return SIZE_MAX;
 }
 
+static Rc refuse(Str name, Error *err)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    Str known[ARRAY_LEN(app_modules)];
+    for (size_t i = 0; i < app_n_modules; i++) {
+        known[i] = str_from(app_modules[i]->name);
+    }
+    return error_set(err, RC_INVALID, "there is no module '%.*s'; there are %.*s", STR_ARG(name),
+                     STR_ARG(str_join(arena, known, app_n_modules, STR(", "))));
+}
+
 /* Marks a module and all that it requires. */
 static Rc enable(Str name, bool *enabled, Error *err)
 {
     size_t i = module_index(name);
     if (i == SIZE_MAX) {
-        return error_set(err, RC_INVALID, "--services: there is no module '%.*s'", STR_ARG(name));
+        return refuse(name, err);
     }
     if (enabled[i]) {
         return RC_OK;

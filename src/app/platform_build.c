@@ -42,12 +42,15 @@ static Rc build(App *app, bool migrate, Error *err)
     p->instance = str_cstr(app->arena, uuid_str(&instance));
     size_t n_modules;
     app->modules = ARENA_ARRAY(app->arena, const Module *, app_n_modules);
-    TRY(app_enabled_modules(settings_str(p->settings, "services"), app->modules, &n_modules, err));
+    Rc rc =
+        app_enabled_modules(settings_str(p->settings, "services"), app->modules, &n_modules, err);
+    TRY(app_blame_setting(p->settings, "services", rc, err));
     p->modules = app->modules;
     p->n_modules = n_modules;
     TRY(metrics_new(&p->metrics, err));
     TRY(open_database(app, migrate, err));
-    TRY(secrets_new(p->data_dir, settings_str(p->settings, "secret.key"), &p->secrets, err));
+    rc = secrets_new(p->data_dir, settings_str(p->settings, "secret.key"), &p->secrets, err);
+    TRY(app_blame_setting(p->settings, "secret.key", rc, err));
     HttpClientOptions http = {.user_agent = "Fairway/" FAIRWAY_VERSION};
     TRY(http_client_new(&http, &p->http, err));
     TRY(contract_load(str_of((const char *)contract_data, contract_len), contract_handlers,

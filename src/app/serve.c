@@ -125,6 +125,16 @@ static void stop_modules(Platform *p, size_t started)
     }
 }
 
+static Rc check_base_url(Str base, Error *err)
+{
+    Url url;
+    bool is_usable = url_parse(base, &url) && url.host.len > 0 &&
+                     (str_is(url.scheme, "http") || str_is(url.scheme, "https"));
+    return base.len == 0 || is_usable
+               ? RC_OK
+               : error_set(err, RC_INVALID, "must be a URL such as https://fairway.example.com");
+}
+
 /* *ret_url: where it listens; people may know it by another (server.base_url). */
 static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
 {
@@ -139,7 +149,10 @@ static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
         .idle_timeout_s =
             (int)(settings_duration_us(settings, "http.idle_timeout") / US_PER_SECOND),
     };
-    TRY(http_server_start(&options, api_http_app(api), &app->platform.server, err));
+    TRY(app_blame_setting(settings, "server.base_url", check_base_url(known_as, err), err));
+    Rc rc = http_server_start(&options, api_http_app(api), &app->platform.server, err);
+    bool is_about_port = rc == RC_CONFLICT || rc == RC_DENIED;
+    TRY(app_blame_setting(settings, is_about_port ? "server.port" : "server.host", rc, err));
     bool is_ipv6 = str_find_char(options.host, ':') != SIZE_MAX;
     *ret_url = str_fmt(app->arena, "http://%s%.*s%s:%u", is_ipv6 ? "[" : "", STR_ARG(options.host),
                        is_ipv6 ? "]" : "", http_server_port(app->platform.server));
@@ -208,15 +221,14 @@ int serve_command(int argc, char **argv)
     }
     Error err = {0};
     App *app;
-    if (app_build(settings, true, &app, &err) != RC_OK) {
-        app_print_error("starting", &err);
-        return EXIT_FAILED;
+    Rc rc = app_build(settings, true, &app, &err);
+    if (rc == RC_OK) {
+        rc = run(app, &signals, &err);
+        app_free(app);
     }
-    Rc rc = run(app, &signals, &err);
-    app_free(app);
     if (rc != RC_OK) {
         app_print_error("starting", &err);
-        return rc == RC_DENIED ? EXIT_USAGE : EXIT_FAILED;
+        return rc == RC_INVALID || rc == RC_DENIED ? EXIT_USAGE : EXIT_FAILED;
     }
     return EXIT_OK;
 }

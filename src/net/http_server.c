@@ -188,10 +188,34 @@ static void close_sockets(const int *fds, unsigned from, unsigned to)
     }
 }
 
+static Rc refuse_address(const char *host, uint16_t port, int cause, Error *err)
+{
+    char text[128];
+    switch (cause) {
+    case EADDRINUSE:
+        return error_set(err, RC_CONFLICT,
+                         "Port %u of %s is taken by another program: end that one, or choose "
+                         "another port",
+                         port, host);
+    case EACCES:
+        return error_set(err, RC_DENIED,
+                         "Port %u is reserved for root: choose one from 1024 on, or grant "
+                         "CAP_NET_BIND_SERVICE",
+                         port);
+    case EADDRNOTAVAIL:
+        return error_set(err, RC_INVALID,
+                         "Cannot listen on %s: it is no address of this machine. 127.0.0.1 is this "
+                         "machine alone, 0.0.0.0 all its addresses",
+                         host);
+    default:
+        return error_set(err, RC_INVALID, "Cannot listen on %s port %u: %s", host, port,
+                         strerror_r(cause, text, sizeof(text)));
+    }
+}
+
 static Rc listen_all(HttpServer *server, int *fds, Error *err)
 {
     char host[256];
-    char text[128];
     Str name = server->options.host;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
@@ -209,13 +233,12 @@ static Rc listen_all(HttpServer *server, int *fds, Error *err)
         return error_set(err, RC_INVALID, "Cannot listen on %s: %s", host, gai_strerror(why));
     }
     unsigned n = open_sockets(server, found, fds);
-    const char *reason = strerror_r(errno, text, sizeof(text)); /* used only on failure */
+    int cause = errno; /* used only on failure */
 
     freeaddrinfo(found);
     if (n < server->options.io_threads) {
         close_sockets(fds, 0, n);
-        return error_set(err, RC_INVALID, "Cannot listen on %s port %u: %s", host,
-                         server->options.port, reason);
+        return refuse_address(host, server->options.port, cause, err);
     }
     return RC_OK;
 }

@@ -95,7 +95,8 @@ typedef struct HttpServerOptions {
 } HttpServerOptions;
 
 /* Binds, listens and starts threads. app->user is borrowed until http_server_free.
- * Fails: RC_INVALID (options, address in use, TLS), RC_INTERNAL. */
+ * Fails: RC_CONFLICT (the address is in use), RC_DENIED (a port that needs privileges),
+ * RC_INVALID (options, TLS), RC_INTERNAL. */
 MUST_CHECK Rc http_server_start(const HttpServerOptions *options,
                                 const HttpApp *app,
                                 HttpServer **ret,

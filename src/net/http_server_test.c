@@ -606,7 +606,8 @@ static void test_start_failures(void **state)
         {.host = STR("127.0.0.1"),                           .workers = 100000},
     };
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
-        assert_int_equal(http_server_start(&options[i], &app, &other, &err), RC_INVALID);
+        Rc expected = options[i].port ? RC_CONFLICT : RC_INVALID;
+        assert_int_equal(http_server_start(&options[i], &app, &other, &err), expected);
         assert_true(strlen(err.message) > 20);
         assert_null(other);
     }

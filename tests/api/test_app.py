@@ -64,7 +64,7 @@ def test_open_is_refused_beyond_loopback(tmp_path):
 
 def test_port_in_use(server, tmp_path):
     done = run_cli("serve", "--auth", "open", "--port", str(server.port), "--data", str(tmp_path / "data"))
-    assert done.returncode == 1 and str(server.port) in done.stderr
+    assert done.returncode == 1 and f"server.port (--port): Port {server.port} of 127.0.0.1 is taken" in done.stderr
 
 
 @pytest.mark.parametrize("args,told", [
@@ -72,11 +72,38 @@ def test_port_in_use(server, tmp_path):
     (["--port", "99999"], "65535"),
     (["--config"], "--config needs a file name"),
     (["--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
-    (["--services", "catalgo"], "there is no module 'catalgo'"),
+    (["extra"], "'extra' is one argument too many"),
+    (["--services", "catalgo"], "services (--services): there is no module 'catalgo'; there are organizations, catalog"),
+    (["--database", "mysql://app@db/app"], "database.url (--database): The database URL must begin with"),
+    (["--base-url", "fairway"], "server.base_url (--base-url): must be a URL"),
+    (["--host", "192.0.2.1"], "server.host (--host): Cannot listen on 192.0.2.1"),
 ])
 def test_wrong_settings(tmp_path, args, told):
+    """Exit code 2, and which setting it is, where it was given, and what will do."""
     done = run_cli("serve", "--data", str(tmp_path / "data"), *args)
-    assert done.returncode in (1, 2) and told in done.stderr, done
+    assert done.returncode == 2 and told in done.stderr, done
+
+
+@pytest.mark.parametrize("text,told", [
+    ("catalog:\n  locations:\n    type: file\n    target: a.yaml\n", "fairway.yaml:3: catalog.locations must be a list."),
+    ("reading:\n  allow: example.com\n", "reading.allow must be a list; it is \"example.com\"."),
+    ("server:\n  port: ninety\n", "fairway.yaml:2: server.port must be a whole number, from 0 to 65535; it is \"ninety\"."),
+])
+def test_wrong_values_in_a_file(tmp_path, text, told):
+    config = tmp_path / "fairway.yaml"
+    config.write_text(text)
+    done = run_cli("serve", "--data", str(tmp_path / "data"), "--config", config)
+    assert done.returncode == 2 and told in done.stderr, done
+
+
+def test_places_that_cannot_be_used(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    done = run_cli("serve", "--data", str(tmp_path / "taken"))
+    assert done.returncode == 1 and f"data.dir (--data): folder {tmp_path}/taken" in done.stderr, done
+    gone = {"FAIRWAY_DATABASE_URL": "postgresql://app:open-sesame@127.0.0.1:1/app"}
+    done = run_cli("serve", "--data", str(tmp_path / "data"), env=gone)
+    assert done.returncode == 1 and "database.url (environment FAIRWAY_DATABASE_URL): The PostgreSQL server" in done.stderr, done
+    assert "open-sesame" not in done.stderr
 
 
 def test_module_subset(new_server):
@@ -115,6 +142,7 @@ def test_migrate(tmp_path):
     data = ["--data", str(tmp_path / "data")]
     before = run_cli("migrate", "--status", *data)
     assert before.returncode == 1 and before.stdout.startswith("0 of ") and before.stderr == ""
+    assert not (tmp_path / "data").exists()
     done = run_cli("migrate", *data)
     assert done.returncode == 0 and "up to date" in done.stdout
     assert run_cli("migrate", *data).stdout.startswith("0 migrations applied")
@@ -243,6 +271,7 @@ def test_doctor(server, tmp_path):
     running = findings(run_cli("doctor", "--data", str(server.data), "--port", str(server.port)))
     assert running["address"][0] == "warn" and "is taken" in running["address"][1]
     assert running["schema"] == ("ok", "is that of this version")
+    assert running["pages"] == ("ok", "whole")
     assert running["secret key"][0] == "ok"
 
 
@@ -258,6 +287,11 @@ def test_doctor_finds(tmp_path):
     assert found["data"][0] == "warn" and "chmod 700" in found["data"][1]
     assert found["secret key"][0] == "fail" and "chmod 600" in found["secret key"][1]
     assert found["sign-in"][0] == "fail"
+    with open(data / "fairway.db", "r+b") as file:  # one page in the middle is overwritten
+        file.seek((data / "fairway.db").stat().st_size // 2 // 4096 * 4096)
+        file.write(b"\xde\xad" * 2048)
+    damaged = findings(run_cli("doctor", "--data", str(data), "--port", "0"))
+    assert damaged["pages"][0] == "fail" and "Restore a backup" in damaged["pages"][1]
     (data / "fairway.db").write_bytes(b"this is no database" * 100)
     assert findings(run_cli("doctor", "--data", str(data), "--port", "0"))["database"][0] == "fail"
     with socket.socket() as closed:

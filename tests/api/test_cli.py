@@ -56,7 +56,18 @@ def test_help_of_own_commands():
         told = run_cli("help", *command)
         assert told.returncode == EXIT_OK and "Usage: fairway " + " ".join(command) in told.stdout
         assert run_cli(*command, "--help").stdout == told.stdout
-    assert "--port" in run_cli("serve", "--help").stdout
+    assert "--port PORT" in run_cli("serve", "--help").stdout and "--auth open|required" in run_cli("serve", "--help").stdout
+    for command, own in [("migrate", "--status"), ("backup", "--no-secret-key"), ("restore", "--force")]:
+        told = run_cli(command, "--help").stdout.split("\nOptions\n")[1]
+        assert f"  {own} " in told and "  --data " in told and "--port" not in told, told
+
+
+def test_groups_are_told_apart():
+    """Groups of one tag do not all say the same."""
+    rows = [line for line in run_cli("help").stdout.splitlines() if line.startswith("  catalog-")]
+    said = [row.split(maxsplit=1)[1] for row in rows]
+    assert said.count("What the catalog reads, in Backstage's form.") == 1, rows
+    assert any("Suggest entities for a repository" in row for row in rows)
 
 
 @pytest.mark.parametrize("args,told", [
@@ -81,6 +92,8 @@ def test_help_of_own_commands():
     (["organizations", "create", "--name", "x", "--slug", "a", "--settings", "[1"], "--settings is JSON or YAML"),
     (["organizations", "create", "--data", "@/no/such/file"], "/no/such/file cannot be read"),
     (["organizations", "patch", "x"], "needs a body"),
+    (["teams", "list", "--server", "ftp://example.com"], "'ftp://example.com' is no URL of a server"),
+    (["catalog", "validate", "-o", "yaml", str(ROOT / "example" / "catalog")], "--output is table or json here"),
 ])
 def test_usage(args, told):
     """Found before anything is sent: there is no server at this address."""
@@ -342,6 +355,8 @@ def test_follow_without_server():
     (["teams", "list", "--sort"], {"name", "-name"}, {"--limit"}),
     (["serve"], {"--port", "--config"}, {"teams"}),
     (["serve", "--auth"], {"open", "required"}, {"--port"}),
+    (["serve", "--config"], set(), {"--port", "--config"}),
+    (["migrate"], {"--status", "--data"}, {"--port"}),
     (["completion"], {"bash", "zsh", "fish"}, set()),
     (["catalog"], {"validate", "import"}, {"list"}),
 ])

@@ -191,11 +191,11 @@ static Str absolute_target(Ctx *cx, Str type, Str target)
     return path_join(cx->arena, dir, target);
 }
 
-static Rc configure_one(Ctx *cx, const Json *row, Map *wanted)
+static Rc configure_one(Ctx *cx, uint32_t i, const Json *row, Map *wanted)
 {
     Str type = json_str_at(row, "type"), target = json_str_at(row, "target");
     if (type.len == 0 || target.len == 0) {
-        log_error("catalog.location.invalid",
+        log_error("catalog.location.invalid", F_I64("index", i), F_I64("line", row->line),
                   F_CSTR("mend", "each of catalog.locations needs a type and a target"));
         return RC_OK;
     }
@@ -222,8 +222,8 @@ static Rc configure(Ctx *cx)
 {
     const Json *locations = settings_json(cx->platform->settings, "catalog.locations");
     Map wanted = map_init(cx->arena);
-    for (size_t i = 0; locations && locations->type == JSON_ARRAY && i < locations->n; i++) {
-        TRY(configure_one(cx, locations->items[i], &wanted));
+    for (uint32_t i = 0; json_is(locations, JSON_ARRAY) && i < locations->n; i++) {
+        TRY(configure_one(cx, i, locations->items[i], &wanted));
     }
     Sources known;
     TRY(query_sources(cx, &catalog_sources_of_origin, PARAMS(P_STR(STR("config"))), &known));

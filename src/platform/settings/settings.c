@@ -64,6 +64,9 @@ static const SettingDef *def_of_flag(Str flag)
 
 static Rc refuse_flag(Loader *l, Str flag)
 {
+    if (!str_starts(flag, STR("-"))) {
+        return error_set(l->err, RC_INVALID, "'%.*s' is one argument too many.", STR_ARG(flag));
+    }
     const char **known = ARENA_ARRAY(l->arena, const char *, settings_table_n);
     for (size_t i = 0; i < settings_table_n; i++) {
         known[i] = settings_table[i].flag;
@@ -348,7 +351,10 @@ int64_t settings_bytes(Settings *s, const char *name)
 
 const Json *settings_json(Settings *s, const char *name)
 {
-    return typed_value(s, name, SETTING_JSON)->json;
+    const SettingDef *def;
+    const SettingValue *value = value_of(s, name, &def);
+    ASSERT(def->type == SETTING_JSON || def->type == SETTING_LIST);
+    return value->json;
 }
 
 Str settings_origin(Settings *s, const char *name)

@@ -23,7 +23,8 @@ typedef enum SettingType {
     SETTING_BOOL,
     SETTING_DURATION,
     SETTING_BYTES,
-    SETTING_JSON
+    SETTING_JSON, /* a structure; read by settings_json, as is SETTING_LIST */
+    SETTING_LIST
 } SettingType;
 typedef enum SettingReload { RELOAD_START, RELOAD_LIVE } SettingReload;
 

@@ -28,7 +28,8 @@ static KeyFit fit_path(const SettingDef *def, const char *known, Str path)
         return KEY_KNOWN;
     }
     bool below = path.len > name.len && path.ptr[name.len] == '.' && str_starts(path, name);
-    if (name.len > 0 && below && (def->type == SETTING_JSON || def->type == SETTING_DURATION)) {
+    if (name.len > 0 && below &&
+        (def->type == SETTING_JSON || def->type == SETTING_LIST || def->type == SETTING_DURATION)) {
         return KEY_KNOWN;
     }
     bool above = name.len > path.len && name.ptr[path.len] == '.' && str_starts(name, path);

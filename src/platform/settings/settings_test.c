@@ -258,6 +258,7 @@ static int64_t number_of(Settings *s, const char *name)
                 return settings_bytes(s, name);
             case SETTING_STRING:
             case SETTING_JSON:
+            case SETTING_LIST:
                 break;
             }
         }

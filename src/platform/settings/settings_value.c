@@ -14,6 +14,7 @@ const char *settings_type_name(SettingType type)
         [SETTING_STRING] = "text",  [SETTING_INT] = "whole number",
         [SETTING_BOOL] = "boolean", [SETTING_DURATION] = "duration",
         [SETTING_BYTES] = "size",   [SETTING_JSON] = "structure",
+        [SETTING_LIST] = "list",
     };
     return names[type];
 }
@@ -60,6 +61,7 @@ Str settings_accepts(Arena *arena, const SettingDef *def)
         [SETTING_DURATION] = "a duration such as 30s, 5m, 2h, PT5M or {minutes: 5}",
         [SETTING_BYTES] = "a size such as 512KiB, 16MiB or 1GiB",
         [SETTING_JSON] = "a structure",
+        [SETTING_LIST] = "a list",
     };
     if (def->choices) {
         return str_fmt(
@@ -229,17 +231,23 @@ static bool parse_number(const SettingDef *def, const Json *v, int64_t *ret)
         return parse_bytes(v, ret);
     case SETTING_STRING:
     case SETTING_JSON:
+    case SETTING_LIST:
         break;
     }
     return false;
+}
+
+static bool is_structured(const SettingDef *def)
+{
+    return def->type == SETTING_JSON || def->type == SETTING_LIST;
 }
 
 Rc settings_value_parse(
     Arena *arena, const SettingDef *def, const Json *v, Str where, SettingValue *ret, Error *err)
 {
     SettingValue value = {.origin = where};
-    if (def->type == SETTING_JSON) {
-        if (v->type != JSON_OBJECT && v->type != JSON_ARRAY) {
+    if (is_structured(def)) {
+        if (v->type != JSON_ARRAY && (v->type != JSON_OBJECT || def->type == SETTING_LIST)) {
             return refuse(arena, def, v, where, err);
         }
         value.json = v;
@@ -262,7 +270,7 @@ Rc settings_value_parse_text(
     Arena *arena, const SettingDef *def, Str text, Str where, SettingValue *ret, Error *err)
 {
     Json *v = json_string(arena, text);
-    if (def->type == SETTING_JSON) {
+    if (is_structured(def)) {
         Error syntax = {0};
         if (yaml_parse(arena, text, NULL, &v, &syntax) != RC_OK) {
             return error_set(err, RC_INVALID, "%.*s: %s must be YAML or JSON: %s", STR_ARG(where),
@@ -274,7 +282,7 @@ Rc settings_value_parse_text(
 
 bool settings_value_equal(const SettingDef *def, const SettingValue *a, const SettingValue *b)
 {
-    if (def->type == SETTING_JSON) {
+    if (is_structured(def)) {
         return a->json == b->json || (a->json && b->json && json_equal(a->json, b->json));
     }
     return def->type == SETTING_STRING ? str_eq(a->text, b->text) : a->number == b->number;
