@@ -57,6 +57,7 @@ static void map_rebuild(Map *map)
 {
     size_t live = 0;
 
+    ASSERT(map->entries || map->n == 0);
     for (size_t i = 0; i < map->n; i++) {
         if (map->entries[i].key.ptr) {
             map->entries[live++] = map->entries[i];
@@ -91,6 +92,7 @@ void *map_put(Map *map, Str key, void *value)
     if (map->n == map->cap) {
         map_rebuild(map);
     }
+    ASSERT(map->entries);
     if (!key.ptr) {
         key = STR(""); /* a NULL key marks a removed entry */
     }

@@ -27,6 +27,7 @@ Str str_of(const char *ptr, size_t len)
 
 bool str_eq(Str a, Str b)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what has a length has bytes */
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 

@@ -113,5 +113,6 @@ bool jschema_decimal_is_multiple(const JsonDecimal *value, const JsonDecimal *of
         return magnitude_cmp(&a, &b) == 0;
     }
     uint64_t divisor = digits_mod(of, 0);
+    ASSERT(divisor > 0); /* the schema was refused otherwise */
     return mod_mul(digits_mod(value, divisor), mod_pow10((uint64_t)shift, divisor), divisor) == 0;
 }

@@ -221,7 +221,7 @@ static bool authority_ok(Str s, bool allow_unicode)
         }
         s = str_from_index(s, at + 1);
     }
-    Str port = STR_EMPTY;
+    Str port;
     if (s.len > 0 && s.ptr[0] == '[') {
         size_t end = str_find_char(s, ']');
         if (end == SIZE_MAX || !ip_literal_ok(str_sub(s, 1, end))) {

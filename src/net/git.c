@@ -300,10 +300,11 @@ static Rc fetch_anew(const GitOptions *o, const GitRemote *r, Str ref, Arena *ar
 static Rc
 fetched_commit(const GitOptions *o, const GitRemote *r, Arena *arena, Str *ret, Error *err)
 {
+    static const char commit[] = FETCHED "^{commit}";
     const char *const argv[] = {
         "git",       repo_option(o->cache_dir, "repo.git", arena),
         "rev-parse", "--verify",
-        "--quiet",   FETCHED "^{commit}",
+        "--quiet",   commit,
         NULL,
     };
     ProcessResult result;

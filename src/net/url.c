@@ -124,7 +124,7 @@ static bool host_is_ipv6(Str host)
 static bool authority_parse(Str authority, uint16_t default_port, Url *url)
 {
     size_t at = str_rfind_char(authority, '@');
-    Str rest = authority, port = STR_EMPTY;
+    Str rest = authority, port;
 
     if (at != SIZE_MAX) {
         url->userinfo = str_of(authority.ptr, at);

@@ -277,7 +277,7 @@ static bool match_leaf(Walk *walk, Str raw_key, Str key, Str value)
 static bool match_special(const Json *entity, Match *match, Arena *arena)
 {
     const Json *metadata = json_get(entity, STR("metadata"));
-    Str found = STR_EMPTY;
+    Str found;
     if (str_is(match->key, "metadata.name")) {
         found = json_str_at(metadata, "name");
     } else if (str_is(match->key, "metadata.namespace")) {

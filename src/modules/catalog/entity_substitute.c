@@ -127,8 +127,9 @@ static Rc walk(Substitute *s, Json **node, unsigned depth, Error *err)
                          SUBSTITUTE_DEPTH_MAX);
     }
     if (is_placeholder(at)) {
-        Json *value;
+        Json *value = NULL;
         TRY(resolve(s, at->members[0].key, at->members[0].value, &value, err));
+        ASSERT(value);
         Json *copy = ARENA_NEW(s->arena, Json);
         *copy = *value;
         copy->line = at->line;

@@ -216,7 +216,7 @@ static Status check(Check *c, const Shape *shape, const Json *v, const Path *pat
 
 static Status check_array(Check *c, const Shape *shape, const Json *v, const Path *path, Json **ret)
 {
-    if (!json_is(v, JSON_ARRAY)) {
+    if (!v || !json_is(v, JSON_ARRAY)) {
         return wrong_type(c, path, "array", v);
     }
     Status worst = VALID;
@@ -269,7 +269,7 @@ static Status unknown_keys(Check *c, const Shape *shape, const Json *v, const Pa
 static Status
 check_object(Check *c, const Shape *shape, const Json *v, const Path *path, Json **ret)
 {
-    if (!json_is(v, JSON_OBJECT)) {
+    if (!v || !json_is(v, JSON_OBJECT)) {
         return wrong_type(c, path, "object", v);
     }
     Status worst = VALID;

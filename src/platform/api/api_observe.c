@@ -152,9 +152,11 @@ static void scrape_process(const Platform *platform, Buf *out)
     put(out, "process_start_time_seconds", "gauge", "Start of the process, Unix time.",
         (uint64_t)(platform->started_us / US_PER_SECOND));
     FILE *statm = fopen("/proc/self/statm", "r");
-    unsigned long pages_virtual = 0;
-    unsigned long pages = 0;
-    if (statm && fscanf(statm, "%lu %lu", &pages_virtual, &pages) == 2) {
+    char line[128];
+    if (statm && fgets(line, sizeof(line), statm)) {
+        char *resident; /* behind the size of the address space */
+        IGNORE(strtoul(line, &resident, 10) == 0);
+        unsigned long pages = strtoul(resident, NULL, 10);
         put(out, "process_resident_memory_bytes", "gauge", "Memory in use.",
             (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE));
     }

@@ -156,7 +156,7 @@ static size_t read_query(const Check *c, const OperationParam *p, Json **ret)
         } else if (!p->csv) {
             json_push(arena, items, coerce(arena, p->type, item));
         }
-        while (p->csv && items->n < MAX_VALUES && str_split(&rest, ',', &item)) {
+        while (items && p->csv && items->n < MAX_VALUES && str_split(&rest, ',', &item)) {
             json_push(arena, items, coerce(arena, p->type, item));
         }
     }

@@ -91,15 +91,17 @@ static void visit(Client *c, int max)
 {
     FILE *in = connect_after(c->last);
     char line[LINE_MAX_];
-    long long id = -1, number;
+    static const char number_key[] = "\"data\":{\"n\":";
+    long long id = -1;
     c->visits++;
     while (max > 0 && c->next < EVENTS && fgets(line, sizeof(line), in)) {
-        if (sscanf(line, "id: %lld", &id) == 1) {
+        if (strncmp(line, "id: ", 4) == 0) {
+            id = strtoll(line + 4, NULL, 10);
             continue;
         }
-        const char *data =
-            strncmp(line, "data: ", 6) == 0 ? strstr(line, "\"data\":{\"n\":") : NULL;
-        if (data && sscanf(data, "\"data\":{\"n\":%lld}", &number) == 1) {
+        const char *data = strncmp(line, "data: ", 6) == 0 ? strstr(line, number_key) : NULL;
+        if (data) {
+            long long number = strtoll(data + sizeof(number_key) - 1, NULL, 10);
             c->is_wrong = c->is_wrong || number != c->next || id <= c->last;
             c->next = number + 1;
             c->last = id;

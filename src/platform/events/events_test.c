@@ -53,10 +53,12 @@ static void emit(Platform *p, const char *type, int n)
 
 static int64_t number_of(const Event *event)
 {
-    long long n = -1;
+    static const char start[] = "{\"n\":";
     char data[64];
     snprintf(data, sizeof(data), "%.*s", STR_ARG(event->data));
-    return sscanf(data, "{\"n\":%lld}", &n) == 1 ? n : -1;
+    return strncmp(data, start, sizeof(start) - 1) == 0
+               ? strtoll(data + sizeof(start) - 1, NULL, 10)
+               : -1;
 }
 
 /* ---- recording subscriber */
