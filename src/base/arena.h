@@ -11,16 +11,18 @@
 
 typedef struct Arena Arena;
 
-/* first_bytes: size of the first block (0 = a default of 4 KiB); later blocks double up to 1 MiB. */
+/* first_bytes: size of the first block (0 = a default of 4 KiB); later blocks double up to 1 MiB.
+ */
 Arena *arena_new(size_t first_bytes);
-void arena_free(Arena *arena); /* NULL is fine */
+void arena_free(Arena *arena);     /* NULL is fine */
 void arena_cleanup(Arena **arena); /* for CLEANUP(arena_cleanup) */
 
 /* 16-byte aligned, zeroed. size 0 gives a valid unique pointer. */
 void *arena_alloc(Arena *arena, size_t size);
 /* Zeroed array; aborts on overflow of n * size. */
 void *arena_array(Arena *arena, size_t n, size_t size);
-/* Grows the allocation (in place when it is the last one); old contents kept, the rest is zeroed. */
+/* Grows the allocation (in place when it is the last one); old contents kept, the rest is zeroed.
+ */
 void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size);
 void *arena_dup(Arena *arena, const void *bytes, size_t size);
 

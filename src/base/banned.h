@@ -14,6 +14,7 @@
 #undef strcat
 #undef sprintf
 #undef vsprintf
-#pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
+#pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atof       \
+    gmtime localtime ctime asctime tmpnam mktemp
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+
 #include <stdarg.h>
 
 typedef struct Buf {
@@ -46,7 +47,7 @@ void buf_base64(Buf *buf, Str bytes);    /* RFC 4648 section 4, padded */
 void buf_base64url(Buf *buf, Str bytes); /* RFC 4648 section 5, not padded */
 
 /* Decoders. False on any malformed input; nothing is appended then. */
-MUST_CHECK bool buf_unbase64(Buf *buf, Str text);    /* accepts both alphabets, padding optional */
+MUST_CHECK bool buf_unbase64(Buf *buf, Str text); /* accepts both alphabets, padding optional */
 MUST_CHECK bool buf_unhex(Buf *buf, Str text);
 /* plus_is_space for query strings (application/x-www-form-urlencoded). */
 MUST_CHECK bool buf_unurl(Buf *buf, Str text, bool plus_is_space);

@@ -23,14 +23,15 @@ typedef struct LogField {
 
 #define F_STR(key, value) ((LogField){(key), LOG_FIELD_STR, (value), 0})
 #define F_CSTR(key, value) ((LogField){(key), LOG_FIELD_STR, str_from(value), 0})
-#define F_I64(key, value) ((LogField){(key), LOG_FIELD_I64, {NULL, 0}, (int64_t)(value)})
-#define F_BOOL(key, value) ((LogField){(key), LOG_FIELD_BOOL, {NULL, 0}, (value) ? 1 : 0})
+#define F_I64(key, value) ((LogField){(key), LOG_FIELD_I64, STR_EMPTY, (int64_t)(value)})
+#define F_BOOL(key, value) ((LogField){(key), LOG_FIELD_BOOL, STR_EMPTY, (value) ? 1 : 0})
 
 void log_configure(LogLevel level, LogFormat format);
 bool log_enabled(LogLevel level);
 void log_write(LogLevel level, const char *event, const LogField *fields, size_t n);
 
-#define LOG_FIELDS_(...) ((const LogField[]){__VA_ARGS__}), sizeof((const LogField[]){__VA_ARGS__}) / sizeof(LogField)
+#define LOG_FIELDS_(...)                                                                           \
+    ((const LogField[]){__VA_ARGS__}), sizeof((const LogField[]){__VA_ARGS__}) / sizeof(LogField)
 /* At least one field: log_info("server.ready", F_CSTR("url", url)); */
 #define log_debug(event, ...) log_write(LOG_DEBUG, (event), LOG_FIELDS_(__VA_ARGS__))
 #define log_info(event, ...) log_write(LOG_INFO, (event), LOG_FIELDS_(__VA_ARGS__))

@@ -16,7 +16,10 @@ typedef struct Str {
 
 /* A Str of a string literal; usable in static initialisers. */
 #define STR(literal) ((Str){(literal), sizeof(literal) - 1})
-#define STR_INIT(literal) {(literal), sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
 #define STR_EMPTY ((Str){NULL, 0})
 /* printf("%.*s", STR_ARG(s)) */
 #define STR_ARG(s) ((int)(s).len), ((s).ptr ? (s).ptr : "")
@@ -42,7 +45,8 @@ Str str_trim(Str s); /* ASCII white space at both ends */
  * "a,,b" yields "a", "", "b"; "" yields one empty part. */
 bool str_split(Str *rest, char sep, Str *ret_part);
 
-/* Whole-string conversions in decimal, of at most 512 bytes, without '+' or white space. Each returns false, output untouched, unless all of s fits the form. */
+/* Whole-string conversions in decimal, of at most 512 bytes, without '+' or white space. Each
+ * returns false, output untouched, unless all of s fits the form. */
 MUST_CHECK bool str_to_i64(Str s, int64_t *ret);
 MUST_CHECK bool str_to_u64(Str s, uint64_t *ret);
 MUST_CHECK bool str_to_double(Str s, double *ret);
@@ -52,8 +56,8 @@ Str str_dup(Arena *arena, Str s);
 const char *str_cstr(Arena *arena, Str s); /* s must hold no NUL: ASSERTed by callers that care */
 Str str_fmt(Arena *arena, const char *fmt, ...) PRINTF_FORMAT(2, 3);
 Str str_lower(Arena *arena, Str s); /* ASCII only, other bytes kept */
-/* Lower-cases ASCII, Latin, Greek and Cyrillic letters (simple case folding by towlower in the C.UTF-8
- * locale, which it opens once); invalid UTF-8 bytes are kept. */
+/* Lower-cases ASCII, Latin, Greek and Cyrillic letters (simple case folding by towlower in the
+ * C.UTF-8 locale, which it opens once); invalid UTF-8 bytes are kept. */
 Str str_lower_utf8(Arena *arena, Str s);
 Str str_join(Arena *arena, const Str *parts, size_t n, Str sep);
 Str str_replace(Arena *arena, Str s, Str what, Str with);

@@ -7,6 +7,7 @@
 #define BASE_THREAD_H
 
 #include "base/base.h"
+
 #include <pthread.h>
 
 #if defined(__clang__)
@@ -27,7 +28,10 @@ typedef struct Cond {
     pthread_cond_t c; /* on CLOCK_MONOTONIC */
 } Cond;
 
-#define MUTEX_INIT {PTHREAD_MUTEX_INITIALIZER}
+#define MUTEX_INIT                                                                                 \
+    {                                                                                              \
+        PTHREAD_MUTEX_INITIALIZER                                                                  \
+    }
 
 void mutex_init(Mutex *mutex);
 void mutex_done(Mutex *mutex);

@@ -21,7 +21,8 @@ void *vec_grow_(Arena *arena, void *at, size_t n, size_t *cap, size_t item_size)
 #define VEC_PUSH(vec, value)                                                                       \
     do {                                                                                           \
         if ((vec)->n == (vec)->cap) {                                                              \
-            (vec)->at = vec_grow_((vec)->arena, (vec)->at, (vec)->n, &(vec)->cap, sizeof((vec)->at[0])); \
+            (vec)->at =                                                                            \
+                vec_grow_((vec)->arena, (vec)->at, (vec)->n, &(vec)->cap, sizeof((vec)->at[0]));   \
         }                                                                                          \
         (vec)->at[(vec)->n++] = (value);                                                           \
     } while (0)

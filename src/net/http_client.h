@@ -72,11 +72,8 @@ MUST_CHECK Rc http_client_call(
 
 /* Calls fn after every call, on its thread, with the answer or, when there was none, NULL and why.
  * For traces; set before the first call. */
-typedef void (*HttpObserve)(void *user,
-                            const HttpCall *call,
-                            const HttpAnswer *answer,
-                            Rc rc,
-                            int64_t duration_us);
+typedef void (*HttpObserve)(
+    void *user, const HttpCall *call, const HttpAnswer *answer, Rc rc, int64_t duration_us);
 void http_client_observe(HttpClient *client, HttpObserve fn, void *user);
 
 /* Counters per kind for /metrics: calls fn for each. failures counts every call without an answer,
