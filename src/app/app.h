@@ -111,6 +111,6 @@ Settings *app_read_settings(int argc, char **argv);
 void app_print_error(const char *doing, const Error *err);
 
 /* portal.c: the page at / from the files embedded at build. */
-bool portal_serve(void *user, HttpRequest *r);
+StaticFile portal_serve(void *user, HttpRequest *r);
 
 #endif

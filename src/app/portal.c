@@ -42,13 +42,16 @@ static bool has_etag(Str field, const char *etag)
     return str_is(str_trim(field), "*") || str_find(field, str_from(etag)) != SIZE_MAX;
 }
 
-bool portal_serve(void *user, HttpRequest *r)
+StaticFile portal_serve(void *user, HttpRequest *r)
 {
     (void)user;
     Str path = http_path(r);
     const PortalFile *file = find_file(path);
-    if (!file || (http_method(r) != HTTP_GET && http_method(r) != HTTP_HEAD)) {
-        return false;
+    if (!file) {
+        return STATIC_NONE;
+    }
+    if (http_method(r) != HTTP_GET && http_method(r) != HTTP_HEAD) {
+        return STATIC_WRONG_METHOD;
     }
     bool packed = file->gzip_len > 0 && accepts_gzip(http_header(r, "Accept-Encoding"));
     bool kept = str_starts(path, STR("/assets/"));
@@ -74,5 +77,5 @@ bool portal_serve(void *user, HttpRequest *r)
             packed ? str_of(file->gzip, file->gzip_len) : str_of(file->bytes, file->len);
     }
     http_respond(r, &response);
-    return true;
+    return STATIC_ANSWERED;
 }

@@ -196,6 +196,17 @@ void exchange_on_wake(HttpRequest *r, unsigned flags)
     }
 }
 
+static void refuse_length(const HttpRequest *r, Error *err)
+{
+    if (r->max_body == 0) {
+        IGNORE(error_set(err, RC_LIMIT, "This takes no request body; leave it out") == RC_OK);
+        return;
+    }
+    IGNORE(error_set(err, RC_LIMIT,
+                     "The request body has %llu bytes; at most %zu are accepted here",
+                     (unsigned long long)r->framing.length, r->max_body) == RC_OK);
+}
+
 /* ---- the daemon's calls */
 
 static enum MHD_Result begin(HttpRequest *r, const char *method, const char *version)
@@ -213,9 +224,7 @@ static enum MHD_Result begin(HttpRequest *r, const char *method, const char *ver
     r->run = server->app.accept(server->app.user, r, &r->max_body);
     ASSERT((r->run == HTTP_RUN_ANSWERED) == r->is_answered);
     if (r->run != HTTP_RUN_ANSWERED && r->framing.length > r->max_body) {
-        IGNORE(error_set(&err, RC_LIMIT,
-                         "The request body has %llu bytes; at most %zu are accepted here",
-                         (unsigned long long)r->framing.length, r->max_body) == RC_OK);
+        refuse_length(r, &err);
         response_refuse(r, &err);
     }
     if (r->is_answered) {

@@ -111,6 +111,7 @@ def test_module_subset(new_server):
     assert [m["name"] for m in server.api.get("/api").json()["modules"]] == ["organizations"]
     assert server.api.get("/api/organizations").status == 200
     assert server.api.get("/api/catalog/locations").status == 404
+    assert "without its module services" in server.api.get("/api/services").json()["detail"]
 
 
 def test_sighup_reads_settings_again(new_server):

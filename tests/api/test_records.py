@@ -194,3 +194,19 @@ def test_body_at_fault(each_api):
     nul = each_api.request("POST", "/api/teams", json.dumps({"name": "a\0b", "slug": "x", "org_id": DEFAULT_ORGANIZATION}),
                            headers={"Content-Type": "application/json"})
     assert nul.status in (400, 422), nul
+
+
+def test_a_deleted_parent_gets_no_children_back(each_api):
+    """A team is not restored into an organization that is deleted."""
+    org = each_api.post("/api/organizations", {"name": "Gone", "slug": "gone-soon"}).json()
+    team = each_api.post("/api/teams", {"name": "Left", "slug": "left", "org_id": org["id"]}).json()
+    kept = each_api.delete(f"/api/organizations/{org['id']}")
+    assert kept.status == 409 and "still has 1 team;" in kept.json()["detail"], kept
+    assert each_api.delete(f"/api/teams/{team['id']}").status == 204
+    assert each_api.delete(f"/api/organizations/{org['id']}").status == 204
+    refused = each_api.post(f"/api/teams/{team['id']}/restore")
+    assert refused.status == 422 and refused.json()["errors"][0] == {
+        "pointer": "/org_id", "detail": "must be the id of an existing organization"}, refused
+    assert each_api.get(f"/api/teams/{team['id']}").status == 404
+    assert each_api.post(f"/api/organizations/{org['id']}/restore").status == 200
+    assert each_api.post(f"/api/teams/{team['id']}/restore").status == 200

@@ -128,6 +128,10 @@ def test_files(server):
         assert answer.status == 200 and "immutable" in answer.headers["Cache-Control"], name
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert server.api.get("/assets/nothing.js").status == 404
-    assert server.api.post("/").status in (404, 405)
+    refused = server.api.post("/")
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    options = server.api.request("OPTIONS", "/")
+    assert (options.status, options.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
     head = server.api.request("HEAD", "/")
     assert (head.status, head.body) == (200, b"") and head.headers["ETag"] == plain.headers["ETag"]

@@ -18,8 +18,8 @@ static Rc organization_prepare(Ctx *cx, RecordChange *change)
     TRY(tx_one_i64(cx->tx, &count_teams, PARAMS(P_STR(change->id)), &n, &cx->error));
     if (n > 0) {
         return fail(cx, RC_CONFLICT,
-                    "The organization still has %lld teams; delete or move them first.",
-                    (long long)n);
+                    "The organization still has %lld team%s; delete or move what is left first.",
+                    (long long)n, n == 1 ? "" : "s");
     }
     return RC_OK;
 }

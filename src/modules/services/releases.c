@@ -108,11 +108,12 @@ static Rc refuse_deployed(Ctx *cx, Str id)
 {
     int64_t n;
     TRY(tx_one_i64(cx->tx, &services_q_deployments_of_version, PARAMS(P_STR(id)), &n, &cx->error));
-    return n == 0 ? RC_OK
-                  : fail(cx, RC_CONFLICT,
-                         "The version has %lld deployments; delete those first, or keep it for "
-                         "their sake.",
-                         (long long)n);
+    return n == 0
+               ? RC_OK
+               : fail(cx, RC_CONFLICT,
+                      "The version has %lld deployment%s; delete what was deployed first, or keep "
+                      "the version for its sake.",
+                      (long long)n, n == 1 ? "" : "s");
 }
 
 Rc version_prepare(Ctx *cx, RecordChange *change)

@@ -79,23 +79,54 @@ static bool is_backstage_path(const Api *api, Str path)
     return true;
 }
 
+static void refuse_method(Error *err, HttpMethod method, Str allow)
+{
+    error_set(err, RC_METHOD, "%s is not among the methods of this resource: %.*s.",
+              method == HTTP_OTHER ? "That" : http_method_name(method), STR_ARG(allow));
+}
+
 static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc rc, Str allow)
 {
     Str path = http_path(r);
     Error err = {0};
+    bool is_api = is_below(path, STR("/api"));
+    if (rc == RC_NOT_FOUND && !is_api && api->options.static_files) {
+        StaticFile file = api->options.static_files(api->options.static_user, r);
+        if (file == STATIC_ANSWERED) {
+            return HTTP_RUN_ANSWERED;
+        }
+        if (file == STATIC_WRONG_METHOD) {
+            rc = RC_METHOD;
+            allow = STR("GET, HEAD, OPTIONS");
+        }
+    }
     if (rc == RC_METHOD && http_method(r) == HTTP_OPTIONS) {
         respond_empty(api, r, 204, allow, state->request_id);
     } else if (is_backstage_path(api, path)) {
         respond_empty(api, r, 404, STR_EMPTY, state->request_id);
     } else if (rc == RC_METHOD) {
-        error_set(&err, RC_METHOD, "%s is not among the methods of this resource: %.*s.",
-                  http_method_name(http_method(r)), STR_ARG(allow));
+        refuse_method(&err, http_method(r), allow);
         respond_problem(api, r, &err, allow, state->request_id);
-    } else if (is_below(path, STR("/api")) || !api->options.static_files ||
-               !api->options.static_files(api->options.static_user, r)) {
+    } else {
         error_set(&err, RC_NOT_FOUND, "There is nothing at this address.");
         respond_problem(api, r, &err, STR_EMPTY, state->request_id);
     }
+    return HTTP_RUN_ANSWERED;
+}
+
+/* An operation of a module that this server was not started with. */
+static HttpRun answer_off(Api *api, HttpRequest *r, ApiRequest *state)
+{
+    Error err = {0};
+    Str module = state->op->module;
+    state->op = NULL;
+    if (is_backstage_path(api, http_path(r))) {
+        respond_empty(api, r, 404, STR_EMPTY, state->request_id);
+        return HTTP_RUN_ANSWERED;
+    }
+    error_set(&err, RC_NOT_FOUND, "This server runs without its module %.*s (setting: services).",
+              STR_ARG(module));
+    respond_problem(api, r, &err, STR_EMPTY, state->request_id);
     return HTTP_RUN_ANSWERED;
 }
 
@@ -123,8 +154,7 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
         return answer_unrouted(api, r, state, rc, allow);
     }
     if (api->operations[state->op->index].is_off) {
-        state->op = NULL;
-        return answer_unrouted(api, r, state, RC_NOT_FOUND, STR_EMPTY);
+        return answer_off(api, r, state);
     }
     *ret_max_body = state->op->max_body;
     switch (state->op->run) {

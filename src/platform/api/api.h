@@ -20,12 +20,15 @@ typedef Rc (*Authenticate)(Ctx *cx, const Call *call);
 /* May cx->actor do op->action on op->on here? RC_OK or RC_DENIED. */
 typedef Rc (*Authorize)(Ctx *cx, const Call *call);
 
+/* What became of a request for a static file; all but STATIC_ANSWERED are left to the caller. */
+typedef enum StaticFile { STATIC_NONE, STATIC_ANSWERED, STATIC_WRONG_METHOD } StaticFile;
+
 typedef struct ApiOptions {
     Authenticate authenticate; /* NULL: open */
     Authorize authorize;       /* NULL: everything is allowed */
-    /* Static files of the portal: answers paths that are no operation (GET / …). NULL: 404. On the
-     * I/O thread. */
-    bool (*static_files)(void *user, HttpRequest *r);
+    /* Static files of the portal: answers GET and HEAD of paths that are no operation (GET / …).
+     * NULL: 404. On the I/O thread. */
+    StaticFile (*static_files)(void *user, HttpRequest *r);
     void *static_user;
     int64_t request_time_us; /* deadline of a handler, from when it begins; 0 = 60 s */
 } ApiOptions;

@@ -96,6 +96,12 @@ Rc api_check_body(Ctx *cx, Call *call)
         return fail(cx, RC_MEDIA_TYPE, "The operation does not take a body of type %.*s.",
                     STR_ARG(str_sub(type, 0, MIN(type.len, (size_t)100))));
     }
+    Str coding = str_trim(call_header(call, "Content-Encoding"));
+    if (coding.len > 0 && !str_eq_nocase(coding, STR("identity"))) {
+        return fail(cx, RC_MEDIA_TYPE,
+                    "A body with Content-Encoding %.*s is not taken; send it as it is.",
+                    STR_ARG(str_sub(coding, 0, MIN(coding.len, (size_t)100))));
+    }
     if (!op->body_schema || !is_json(type)) {
         return RC_OK;
     }

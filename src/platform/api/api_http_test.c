@@ -20,15 +20,18 @@
 
 static TestApi fixture;
 
-static bool serve_page(void *user, HttpRequest *r)
+static StaticFile serve_page(void *user, HttpRequest *r)
 {
     if (!str_is(http_path(r), "/page")) {
-        return false;
+        return STATIC_NONE;
+    }
+    if (http_method(r) != HTTP_GET) {
+        return STATIC_WRONG_METHOD;
     }
     HttpPair header = {STR("Content-Type"), STR("text/html")};
     HttpResponse response = {200, &header, 1, str_from(user)};
     http_respond(r, &response);
-    return true;
+    return STATIC_ANSWERED;
 }
 
 static int set_up(void **state)
@@ -84,64 +87,81 @@ typedef struct WireCase {
 
 static const WireCase cases[] = {
     {"GET /api/things?limit=2 HTTP/1.1",
-     "",                                                                                      "HTTP/1.1 200",
+     "",                                                                                        "HTTP/1.1 200",
      {"Content-Type: application/json\r\n", "{\"query\":\"limit=2\"}", "X-Request-Id: "},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
     {"GET /api/things HTTP/1.1\r\nX-Request-Id: from-the-proxy.1",
-     "",                                                                                      "HTTP/1.1 200",
+     "",                                                                                        "HTTP/1.1 200",
      {"X-Request-Id: from-the-proxy.1\r\n"},
-     NULL                                                                                                                                              },
-    {"GET /api/things/x HTTP/1.1",                                         "",                "HTTP/1.1 200", {"ETag: \"7\"\r\n"},          "{\"a\":1}"},
-    {"HEAD /api/things/x HTTP/1.1",                                        "",                "HTTP/1.1 200", {"Content-Length: 7\r\n"},    "\r\n\r\n" },
+     NULL                                                                                                                                                     },
+    {"GET /api/things/x HTTP/1.1",                                                          "", "HTTP/1.1 200", {"ETag: \"7\"\r\n"},               "{\"a\":1}"},
+    {"HEAD /api/things/x HTTP/1.1",                                                         "", "HTTP/1.1 200", {"Content-Length: 7\r\n"},         "\r\n\r\n" },
     {"GET /api/things/x HTTP/1.1\r\nIf-None-Match: \"7\"",
-     "",                                                                                      "HTTP/1.1 304",
+     "",                                                                                        "HTTP/1.1 304",
      {"ETag: \"7\"\r\n"},
-     "\r\n\r\n"                                                                                                                                        },
+     "\r\n\r\n"                                                                                                                                               },
     {"POST /api/things HTTP/1.1\r\nContent-Type: application/json",
-     "{\"a\":2}",                                                                             "HTTP/1.1 201",
+     "{\"a\":2}",                                                                               "HTTP/1.1 201",
      {"Location: /api/things/1\r\n"},
-     "{\"a\":2}"                                                                                                                                       },
+     "{\"a\":2}"                                                                                                                                              },
     {"POST /api/things HTTP/1.1\r\nContent-Type: application/json",
-     "{\"a\":2                                                                            }", "HTTP/1.1 413",
+     "{\"a\":2                                                                            }",   "HTTP/1.1 413",
      {"application/problem+json", "\"code\":\"too-large\""},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
     {"OPTIONS /api/things HTTP/1.1",
-     "",                                                                                      "HTTP/1.1 204",
+     "",                                                                                        "HTTP/1.1 204",
      {"Allow: GET, HEAD, POST, OPTIONS\r\n"},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
     {"DELETE /api/things HTTP/1.1",
-     "",                                                                                      "HTTP/1.1 405",
+     "",                                                                                        "HTTP/1.1 405",
      {"Allow: GET, HEAD, POST, OPTIONS\r\n", "method-not-allowed"},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
+    {"PROPFIND /api/things HTTP/1.1",
+     "",                                                                                        "HTTP/1.1 405",
+     {"Allow: GET, HEAD, POST, OPTIONS\r\n", "\"detail\":\"That is not among the methods"},
+     NULL                                                                                                                                                     },
+    {"POST /page HTTP/1.1",
+     "",                                                                                        "HTTP/1.1 405",
+     {"Allow: GET, HEAD, OPTIONS\r\n", "application/problem+json"},
+     NULL                                                                                                                                                     },
+    {"OPTIONS /page HTTP/1.1",                                                              "", "HTTP/1.1 204", {"Allow: GET, HEAD, OPTIONS\r\n"}, NULL       },
+    {"POST /api/things HTTP/1.1\r\nContent-Type: application/json\r\nContent-Encoding: br",
+     "{\"a\":2}",                                                                               "HTTP/1.1 415",
+     {"Content-Encoding br is not taken"},
+     NULL                                                                                                                                                     },
+    {"GET /api/things HTTP/1.1",
+     "{}",                                                                                      "HTTP/1.1 413",
+     {"This takes no request body; leave it out"},
+     NULL                                                                                                                                                     },
     {"GET /api/things/x/y/z HTTP/1.1",
-     "",                                                                                      "HTTP/1.1 404",
+     "",                                                                                        "HTTP/1.1 404",
      {"application/problem+json", "\"instance\":\"/api/things/x/y/z\""},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
  /* Backstage: nothing but the status */
-    {"GET /api/back/nothing HTTP/1.1",                                     "",                "HTTP/1.1 404", {NULL},                       "\r\n\r\n" },
+    {"GET /api/back/nothing HTTP/1.1",                                                      "", "HTTP/1.1 404", {NULL},                            "\r\n\r\n" },
     {"POST /api/back/entities HTTP/1.1\r\nContent-Type: application/json",
-     "{}",                                                                                    "HTTP/1.1 404",
+     "{}",                                                                                      "HTTP/1.1 404",
      {NULL},
-     "\r\n\r\n"                                                                                                                                        },
-    {"GET /api/nothing/here HTTP/1.1",                                     "",                "HTTP/1.1 404", {NULL},                       "\r\n\r\n" },
+     "\r\n\r\n"                                                                                                                                               },
+    {"GET /api/nothing/here HTTP/1.1",                                                      "", "HTTP/1.1 404", {NULL},                            "\r\n\r\n" },
     {"GET /api/back/entities?limit=x&b=%20 HTTP/1.1",
-     "",                                                                                      "HTTP/1.1 400",
+     "",                                                                                        "HTTP/1.1 400",
      {"application/json; charset=utf-8\r\n", "Unknown query parameter 'b'",
       "\"url\":\"/entities?limit=x&b=%20\""},
-     NULL                                                                                                                                              },
-    {"GET /api/things HTTP/1.1\r\nHost: 127.0.0.1:80",                     "",                "HTTP/1.1 200", {NULL},                       NULL       },
-    {"GET /api/things HTTP/1.1\r\nHost: [::1]:80",                         "",                "HTTP/1.1 200", {NULL},                       NULL       },
-    {"GET /api/things HTTP/1.1\r\nHost: fairway.localhost:80",             "",                "HTTP/1.1 200", {NULL},                       NULL       },
+     NULL                                                                                                                                                     },
+    {"GET /api/things HTTP/1.1\r\nHost: 127.0.0.1:80",                                      "", "HTTP/1.1 200", {NULL},                            NULL       },
+    {"GET /api/things HTTP/1.1\r\nHost: [::1]:80",                                          "", "HTTP/1.1 200", {NULL},                            NULL       },
+    {"GET /api/things HTTP/1.1\r\nHost: fairway.localhost:80",                              "", "HTTP/1.1 200", {NULL},                            NULL       },
     {"GET /api/things HTTP/1.1\r\nHost: rebound.example",
-     "",                                                                                      "HTTP/1.1 403",
+     "",                                                                                        "HTTP/1.1 403",
      {"localhost and addresses only"},
-     NULL                                                                                                                                              },
-    {"GET /page HTTP/1.1",                                                 "",                "HTTP/1.1 200", {"text/html"},                "the page" },
-    {"GET /nopage HTTP/1.1",                                               "",                "HTTP/1.1 404", {"application/problem+json"}, NULL       },
+     NULL                                                                                                                                                     },
+    {"GET /page HTTP/1.1",                                                                  "", "HTTP/1.1 200", {"text/html"},                     "the page" },
+    {"GET /nopage HTTP/1.1",                                                                "", "HTTP/1.1 404", {"application/problem+json"},      NULL       },
     {"GET /api/things HTTP/1.1\r\nBad Name: x",
-     "",                                                                                      "HTTP/1.1 400",
+     "",                                                                                        "HTTP/1.1 400",
      {"application/problem+json"},
-     NULL                                                                                                                                              },
+     NULL                                                                                                                                                     },
 };
 
 static void test_wire(void **state)

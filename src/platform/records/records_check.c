@@ -125,7 +125,7 @@ static Rc check_reference(Ctx *cx, const RecordField *field, const Json *v)
     }
     found = spec_of(target)->words;
     return rc == RC_OK ? RC_OK
-                       : fail_field(cx, pointer_to(cx->arena, field->name), "there is no such %.*s",
+                       : fail_field(cx, pointer_to(cx->arena, field->name), MISSING_TARGET " %.*s",
                                     STR_ARG(found));
 }
 

@@ -100,6 +100,9 @@ typedef struct Row {
     Str *sealed; /* by column: sealed text of secrets; NULL when the type has none */
 } Row;
 
+/* How a field error begins that names a record which is not there; " team" or the like follows. */
+#define MISSING_TARGET "must be the id of an existing"
+
 /* ---- records_type.c, records_sql.c */
 MUST_CHECK Rc spec_build(Records *records,
                          Contract *contract,

@@ -54,8 +54,8 @@ static Rc parent_not_found(Ctx *cx, Rc rc, const WriteOptions *o)
 {
     for (size_t i = 0; rc == RC_INVALID && cx->error.n_fields == 1 && i < o->n_fixed; i++) {
         Str pointer = str_fmt(cx->arena, "/%.*s", STR_ARG(o->fixed[i].name));
-        bool is_missing = strncmp(cx->error.fields[0].message, "there is no such",
-                                  strlen("there is no such")) == 0;
+        bool is_missing =
+            strncmp(cx->error.fields[0].message, MISSING_TARGET, sizeof(MISSING_TARGET) - 1) == 0;
         if (is_missing && str_is(pointer, cx->error.fields[0].pointer)) {
             error_clear(&cx->error);
             return fail(cx, RC_NOT_FOUND,

@@ -55,7 +55,7 @@ static const Step steps[] = {
     {"a reference", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"$m\"}", 200, 0, {"\"maker_id\":\"$m\""}, {0},
      "ETag: \"2\"", "things.updated"},
     {"a reference to nothing", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"" ID_OF_NOTHING "\"}", 422, 0,
-     {"/maker_id", "there is no such maker"}, {0}, NULL, NULL},
+     {"/maker_id", "must be the id of an existing maker"}, {0}, NULL, NULL},
     {"a reference that is no id", "PATCH /api/things/$s", NULL, "{\"maker_id\":\"' OR 1=1\"}", 422, 0, {"/maker_id"},
      {0}, NULL, NULL},
     {"what is referred to stays", "DELETE /api/makers/$m", NULL, NULL, 409, 0, {"still refers to this maker"}, {0},
