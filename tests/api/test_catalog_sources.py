@@ -182,6 +182,38 @@ def test_what_is_no_longer_named(new_server, files, strategy):
     assert entity(api, "b")
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_kept_orphan_is_found_as_one_until_it_is_named_again(database, new_server, files):
+    target = files.url + "/all.yaml"
+    files["/all.yaml"] = location("all", "./a.yaml", "./b.yaml")
+    files["/a.yaml"], files["/b.yaml"] = component("a"), component("b")
+    text = config(files, ("url", target), strategy="keep").replace("{ hours: 1 }", "{ seconds: 1 }")
+    api = new_server(pg=database == "postgresql", config=text).api
+    before = until(lambda: entity(api, "b"))
+
+    def orphans():
+        found = api.get("/api/catalog/entities?filter=metadata.annotations.backstage.io/orphan=true").json()
+        return [e["metadata"]["name"] for e in found]
+
+    assert orphans() == []
+    files["/all.yaml"] = location("all", "./a.yaml")
+    until(lambda: orphans() == ["b"], 30)
+    shown = entity(api, "b")
+    assert shown["metadata"]["annotations"]["backstage.io/orphan"] == "true"
+    assert shown["metadata"]["uid"] == before["metadata"]["uid"]
+    assert shown["metadata"]["etag"] != before["metadata"]["etag"]
+    assert shown["relations"] == before["relations"]
+    history = api.get("/api/catalog/entities/by-name/component/default/b/history").json()["items"]
+    assert [r["revision"] for r in history] == [2, 1]
+    events = api.get("/api/events", headers={"Accept": "application/json"}, query={"limit": 100}).json()["items"]
+    assert [e["type"] for e in events if e["subject"] == "component:default/b"] == [
+        "catalog.entity.created", "catalog.entity.updated"]
+    assert api.post("/api/catalog/refresh", json_body={"entityRef": "component:default/b"}).status == 404
+    files["/all.yaml"] = location("all", "./a.yaml", "./b.yaml")
+    until(lambda: orphans() == [], 30)
+    assert entity(api, "b")["metadata"]["annotations"] == before["metadata"]["annotations"]
+
+
 def test_an_entity_moves_between_files_and_keeps_its_uid(new_server, files):
     target = files.url + "/all.yaml"
     files["/all.yaml"] = location("all", "./a.yaml", "./b.yaml")

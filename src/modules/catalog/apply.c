@@ -228,6 +228,7 @@ static void push_update(Apply *a, Params *params, const Item *item)
         P_STR(item->e->location),
         P_I64(a->now),
         P_STR_OR_NULL(a->by),
+        P_I64(item->e->is_orphan ? 2 : 0), /* 1: let go, but not annotated yet */
     };
     for (size_t i = 0; i < ARRAY_LEN(row); i++) {
         VEC_PUSH(params, row[i]);
@@ -236,7 +237,7 @@ static void push_update(Apply *a, Params *params, const Item *item)
 
 static Rc write_entities(Apply *a)
 {
-    enum { INSERT_COLUMNS = 23, UPDATE_COLUMNS = 16 };
+    enum { INSERT_COLUMNS = 23, UPDATE_COLUMNS = 17 };
     Params inserts = {.arena = a->arena}, updates = {.arena = a->arena};
     for (size_t i = 0; i < a->n_items; i++) {
         if (a->items[i].old) {
@@ -451,7 +452,7 @@ static Rc write_parents(Apply *a)
     Params params = {.arena = a->arena};
     for (size_t i = 0; i < a->batch->n_upserts; i++) {
         const ApplyEntity *e = &a->batch->upserts[i];
-        if (!e->conflicted) {
+        if (!e->conflicted && !e->is_orphan) {
             VEC_PUSH(&params, P_STR(e->prepared.ref));
             VEC_PUSH(&params, P_STR(e->parent_ref.ptr ? e->parent_ref : STR("")));
             VEC_PUSH(&params, P_STR(e->source_id));

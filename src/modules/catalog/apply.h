@@ -48,6 +48,7 @@ typedef struct ApplyEntity {
     Str location; /* managed-by-location; an entity belongs to the first location that claims it */
     Str parent_ref;     /* the Location that emits it; "" for a generated root Location */
     bool take_over;     /* the location that had it says so no longer */
+    bool is_orphan;     /* no location says so any more: it is only kept, and gets no parent */
     bool conflicted;    /* out: another location keeps it */
     Str owner_location; /* out, when conflicted: whose it is */
 } ApplyEntity;

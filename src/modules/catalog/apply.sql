@@ -35,7 +35,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 -- name: update_entity
 UPDATE entities SET title = $2, description = $3, type = $4, lifecycle = $5, owner_ref = $6, system_ref = $7,
     repository_url = $8, body = $9, etag = $10, input_hash = $11, source_id = $12, document_id = $13, location = $14,
-    updated_at = $15, updated_by = $16, revision = revision + 1, is_orphan = 0, errors = NULL
+    updated_at = $15, updated_by = $16, is_orphan = $17, revision = revision + 1, errors = NULL
 WHERE n = $1
 
 -- name: numbers

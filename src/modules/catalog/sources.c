@@ -9,7 +9,6 @@
 #include "catalog_sources_sql.h"
 #include "data/json.h"
 #include "modules/catalog/catalog_priv.h"
-#include "modules/catalog/query.h"
 #include "platform/settings/settings.h"
 
 #include <stdlib.h>
@@ -337,40 +336,49 @@ static Rc queue_due(Ctx *cx)
     return ctx_commit(cx);
 }
 
+/* From the row of an entity that no location names any more to what apply writes of it. */
+static Rc take_orphan(Ctx *cx, Rows *rows, ApplyEntity *ret)
+{
+    Json *entity;
+    Str parts[] = {rows_str(rows, 0), STR("}")};
+    TRY(json_parse(cx->arena, str_join(cx->arena, parts, 2, STR_EMPTY), NULL, &entity, &cx->error));
+    Json *annotations = json_path(entity, "metadata", "annotations", NULL);
+    if (!annotations) {
+        annotations = json_object(cx->arena);
+        json_set(cx->arena, json_get(entity, STR("metadata")), STR("annotations"), annotations);
+    }
+    json_set_str(cx->arena, annotations, "backstage.io/orphan", STR("true"));
+    *ret = (ApplyEntity){
+        .source_id = rows_dup(rows, 1, cx->arena),
+        .document_n = rows_i64(rows, 2),
+        .location = rows_dup(rows, 3, cx->arena),
+        .is_orphan = true,
+    };
+    return entity_prepare(catalog_kinds(cx->platform), entity, ret->location, cx->arena, cx->arena,
+                          &ret->prepared, &cx->error);
+}
+
 /* An orphan shows as one once its own turn has come, an interval after it was let go. */
 static Rc mark_orphans(Ctx *cx)
 {
     int64_t interval = settings_duration_us(cx->platform->settings, "catalog.processing_interval");
-    typedef struct Orphan {
-        int64_t n;
-        Str body;
-    } Orphan;
-    VEC(Orphan) orphans = {.arena = cx->arena};
+    VEC(ApplyEntity) orphans = {.arena = cx->arena};
     TRY(ctx_begin(cx));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(time_now_us() - interval)),
                  &rows, &cx->error));
     while (rows_next(rows)) {
-        Json *entity;
-        Str parts[] = {rows_str(rows, 2), STR("}")};
-        TRY(json_parse(cx->arena, str_join(cx->arena, parts, 2, STR_EMPTY), NULL, &entity,
-                       &cx->error));
-        Json *annotations = json_path(entity, "metadata", "annotations", NULL);
-        if (annotations) {
-            json_set_str(cx->arena, annotations, "backstage.io/orphan", STR("true"));
-        }
-        Str text = json_to_str(cx->arena, entity);
-        Orphan orphan = {rows_i64(rows, 0), str_sub(text, 0, text.len - 1)};
+        ApplyEntity orphan;
+        TRY(take_orphan(cx, rows, &orphan));
         VEC_PUSH(&orphans, orphan);
     }
     TRY(rows_error(rows, &cx->error));
-    for (size_t i = 0; i < orphans.n; i++) {
-        TRY(tx_exec(cx->tx, &catalog_sources_mark_orphan,
-                    PARAMS(P_I64(orphans.at[i].n), P_STR(orphans.at[i].body), P_I64(time_now_us())),
-                    NULL, &cx->error));
-    }
+    rows_end(rows);
+    rows = NULL;
+    ApplyBatch batch = {.upserts = orphans.at, .n_upserts = orphans.n};
+    ApplyResult result;
     if (orphans.n) {
-        TRY(query_touch(cx));
+        TRY(catalog_apply(cx, catalog_kinds(cx->platform), &batch, &result));
     }
     return ctx_commit(cx);
 }

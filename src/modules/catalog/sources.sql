@@ -90,10 +90,7 @@ SELECT id, source_id, location, revision FROM entities WHERE ref = $1
 SELECT name, title, description, api_versions, schema, relations, properties FROM catalog_kinds ORDER BY name LIMIT 1000
 
 -- name: orphans_to_mark
-SELECT n, ref, body FROM entities WHERE is_orphan = 1 AND updated_at < $1 LIMIT 1000
-
--- name: mark_orphan
-UPDATE entities SET body = $2, is_orphan = 2, updated_at = $3, revision = revision + 1 WHERE n = $1
+SELECT body, source_id, document_id, location FROM entities WHERE is_orphan = 1 AND updated_at < $1 LIMIT 1000
 
 -- name: sources_of_location
 SELECT DISTINCT source_id FROM catalog_documents WHERE location = $1 LIMIT 1000
