@@ -85,9 +85,11 @@ static void add_finding(CatalogFiles *v, Finding finding)
     VEC_PUSH(&v->findings, finding);
 }
 
-static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *err)
+static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
 {
     CatalogFiles *v = user;
+    Str location;
+    TRY(location_resolve(arena, base, target, &location, err));
     if (!str_starts(location, STR("file:"))) {
         v->unread = str_dup(v->arena, location);
         *ret = STR("{}");

@@ -100,7 +100,7 @@ def test_only_what_changed_is_written(new_server, files):
 
 
 @pytest.mark.parametrize("wrong, reason", [
-    (500, "answered 500"),
+    (500, "500 Internal Server Error"),
     (404, "no matching files found"),
     ("a: [unclosed", "YAML error at"),
     ("a: &x [1]\nb: &y [*x,*x]\n" + "".join(f"k{i}: &z{i} [*y,*y]\n" for i in range(3)) + "c: {a: 1, a: 2}\n", "YAML error at"),
@@ -273,6 +273,67 @@ def test_placeholders_follow_the_file_they_name(new_server, files):
     assert "$text" in problems(api, target)[0]["message"]
 
 
+def test_a_placeholder_that_fails_says_so_as_backstage_does(new_server, files):
+    text = ("apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: { name: words }\n"
+            "spec: { type: openapi, lifecycle: production, owner: me, definition: { $text: ./def.txt } }\n")
+    files["/api.yaml"] = text
+    api = new_server(config=config(files)).api
+    words = ("Processor PlaceholderProcessor threw an error while preprocessing; caused by Error: "
+             "Placeholder $text could not read location ./def.txt, NotFoundError: ")
+    tried = api.post("/api/catalog/locations", query={"dryRun": True},
+                     json_body={"type": "url", "target": files.url + "/api.yaml"})
+    assert tried.status == 400 and tried.json()["error"]["message"].startswith("InputError: " + words), tried
+    register(api, files.url + "/api.yaml")
+    until(lambda: source(api, files.url + "/api.yaml")["read_at"])
+    (problem,) = problems(api, files.url + "/api.yaml")
+    assert problem["message"].startswith(words) and problem["name"] == "InputError", problem
+    entity_json = {"apiVersion": "backstage.io/v1alpha1", "kind": "API", "metadata": {"name": "words"},
+                   "spec": {"type": "openapi", "lifecycle": "x", "owner": "me", "definition": {"$text": "./def.txt"}}}
+    body = {"entity": entity_json, "location": f"url:{files.url}/api.yaml"}
+    refused = api.post("/api/catalog/validate-entity", json_body=body)
+    (error,) = refused.json()["errors"]
+    assert refused.status == 400 and error["message"].startswith(words), refused
+    assert error["cause"]["name"] == "Error" and error["cause"]["message"].startswith("Placeholder $text")
+    files["/def.txt"] = "here"
+    assert api.post("/api/catalog/validate-entity", json_body=body).status == 200
+
+
+def test_a_reference_without_a_kind_is_refused_everywhere(new_server, files):
+    files["/a.yaml"] = component("a", extra=", dependsOn: [b]")
+    api = new_server(config=config(files)).api
+    cause = ('Entity reference "b" had missing or empty kind (e.g. did not start with "component:" or similar)')
+    words = f"Processor BuiltinKindsEntityProcessor threw an error while postprocessing; caused by TypeError: {cause}"
+    register(api, files.url + "/a.yaml")
+    until(lambda: source(api, files.url + "/a.yaml")["read_at"])
+    (problem,) = problems(api, files.url + "/a.yaml")
+    assert (problem["message"], problem["line"]) == (words, 4)
+    tried = api.post("/api/catalog/locations", query={"dryRun": True},
+                     json_body={"type": "url", "target": files.url + "/a.yaml"})
+    assert tried.status == 400 and tried.json()["error"]["message"] == "InputError: " + words, tried
+    entity_json = {"apiVersion": "backstage.io/v1alpha1", "kind": "Component", "metadata": {"name": "a"},
+                   "spec": {"type": "x", "lifecycle": "x", "owner": "me", "dependsOn": ["b"]}}
+    refused = api.post("/api/catalog/validate-entity", json_body={"entity": entity_json, "location": "url:https://h/x"})
+    assert refused.json() == {"errors": [{"name": "InputError", "message": words,
+                                          "cause": {"name": "TypeError", "message": cause}}]}
+
+
+def test_what_lies_on_the_machine_is_not_named_from_outside(new_server, files, tmp_path):
+    (tmp_path / "inside.yaml").write_text(component("inside"))
+    (tmp_path / "all.yaml").write_text(location("all", "./inside.yaml").replace("type: url", "type: file"))
+    files["/out.yaml"] = location("out", f"{tmp_path}/inside.yaml").replace("type: url", "type: file")
+    text = config(files, ("url", files.url + "/out.yaml"))
+    api = new_server(config=text).api
+    until(lambda: source(api, files.url + "/out.yaml")["read_at"])
+    (problem,) = problems(api, files.url + "/out.yaml")
+    assert problem["name"] == "NotAllowedError" and "only its configuration" in problem["message"]
+    assert entity(api, "inside") is None
+    for target in (str(tmp_path), f"file://{tmp_path}"):
+        refused = api.post("/api/catalog/locations", json_body={"type": "git", "target": target + "#main:x.yaml"})
+        assert refused.status == 400 and "allowed type" in refused.json()["error"]["message"], refused
+    named = new_server(config=config(files, ("file", str(tmp_path / "all.yaml")))).api
+    until(lambda: entity(named, "inside"))
+
+
 def test_kinds_that_the_rules_do_not_name_are_refused(new_server, files):
     files["/g.yaml"] = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: { name: g }\nspec: { type: team, children: [] }\n"
     text = config(files).replace(RULES, "[Component]")
@@ -359,8 +420,8 @@ def test_a_restart_finds_everything_as_it_was(new_server, files):
     server.start()
     assert entity(server.api, "a") == before
     files["/a.yaml"] = component("a", owner="later")
-    read_again(server.api, target)
-    assert entity(server.api, "a")["spec"]["owner"] == "later"
+    read_again(server.api, target)  # or the read that the restart itself had queued
+    until(lambda: entity(server.api, "a")["spec"]["owner"] == "later", 30)
 
 
 def test_a_location_changed_while_it_is_read_does_not_get_its_old_entities_back(new_server, files):

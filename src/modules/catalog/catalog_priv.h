@@ -56,10 +56,26 @@ extern const RecordHooks catalog_kind_hooks[1];
 typedef struct Reader Reader;
 /* Settings (reading.allow, integrations) as they are now. Lives in the arena. */
 Reader *reader_new(Ctx *cx, Arena *arena);
+/* The location that a target means in a file at base (a location, too); on code hosts "/x" begins
+ * at the root of the repository. */
+MUST_CHECK Rc
+reader_resolve(const Reader *reader, Str base, Str target, Arena *arena, Str *ret, Error *err);
 /* The locations that a target with wildcards stands for, sorted; one that has none stands for
  * itself. */
 MUST_CHECK Rc
 reader_expand(Reader *reader, Str location, Arena *arena, Str **ret, size_t *ret_n, Error *err);
+/* Is it a file or a repository of this machine? Only the configuration, and what lies on this
+ * machine itself, may name such. */
+bool location_is_local(Str location);
+/* One target of a Location entity that a document at `location` holds. RC_DENIED when the document
+ * may not name it. */
+MUST_CHECK Rc reader_target(const Reader *reader,
+                            const Json *entity,
+                            Str location,
+                            Str target,
+                            Arena *arena,
+                            Str *ret,
+                            Error *err);
 /* The bytes at a location. etag: of the text known already ("" none); *ret_unchanged when it still
  * holds. Fails with messages as Backstage words them: RC_NOT_FOUND, RC_DENIED (not allowed to read
  * there), others as net/ does; err->detail holds the error's name ("NotFoundError",
@@ -94,8 +110,12 @@ typedef struct IngestReport {
 MUST_CHECK Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret);
 
 /* What registering a location would bring: the generated Location first, then what is found,
- * annotated; nothing is written. Fails as the recorded Backstage does (the first unreadable target,
- * the first refused entity). */
+ * annotated; nothing is written. cx has no transaction open. Fails as the recorded Backstage does
+ * (the first unreadable target, the first refused entity). */
 MUST_CHECK Rc ingest_preview(Ctx *cx, Str type, Str target, Json **ret_entities, Error *err);
+
+/* Would this entity be taken from a document at `location`? Its placeholders are read; it is
+ * changed. False fills *ret. */
+MUST_CHECK bool ingest_check(Ctx *cx, Json *entity, Str location, EntityProblem *ret);
 
 #endif

@@ -56,6 +56,10 @@ typedef VEC(EntityRelation) EntityRelations;
 MUST_CHECK Rc entity_relations(
     const Kinds *kinds, const Json *entity, Arena *arena, EntityRelations *ret, Error *err);
 
+/* Are they all fine? False fills *ret. */
+MUST_CHECK bool
+entity_check_relations(const Kinds *kinds, const Json *entity, Arena *arena, EntityProblem *ret);
+
 /* Rows for filters: key and value lower case, original as written (facets show it). A value that is
  * null or too long to index is ENTITY_FIELD_NULL: it exists, and equals nothing. */
 #define ENTITY_FIELD_NULL "\x01"
@@ -79,11 +83,10 @@ bool entity_matches(const Json *entity, Str key, const Str *value);
  * the arena. */
 void entity_values(const Json *entity, Str key, Arena *arena, EntityFields *ret);
 
-/* {"$text": "./x"} and friends, replaced in place before validation. read gets the absolute
- * location of the target
- * ("url:https://…" or "file:/…") and gives its text. Each one read is told to `read`, which may
- * record it. */
-typedef Rc (*EntityRead)(void *user, Str location, Arena *arena, Str *ret, Error *err);
+/* {"$text": "./x"} and friends, replaced in place before validation. read gives the text of what
+ * target, as it is written at base ("url:https://…" or "file:/…"), leads to; its err->detail names
+ * the kind of error ("NotFoundError"). */
+typedef Rc (*EntityRead)(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err);
 MUST_CHECK Rc entity_substitute(
     Json **entity, Str base_location, EntityRead read, void *user, Arena *arena, Error *err);
 

@@ -10,7 +10,7 @@ enum { RELATIONS_PER_ENTITY_MAX = 10000 };
 typedef struct Emit {
     Arena *arena;
     const Json *entity;
-    Str self;
+    Str self, processor;
     EntityRelations *out;
     Map seen;
 } Emit;
@@ -33,6 +33,8 @@ static Rc emit_one(Emit *emit, const KindRelation *rule, const Json *target, Err
     Rc rc = entity_ref_parse(target->text, rule->default_kind,
                              entity_ref_of(emit->entity).namespace_, &ref, err);
     if (rc != RC_OK) {
+        error_prefix(err, "Processor %.*s threw an error while postprocessing; caused by TypeError",
+                     STR_ARG(emit->processor));
         if (err) {
             err->line = target->line;
             err->column = target->column;
@@ -67,6 +69,7 @@ Rc entity_relations(
     }
     Emit emit = {.arena = arena, .entity = entity, .out = ret, .seen = map_init(arena)};
     emit.self = entity_ref_of_str(arena, entity);
+    emit.processor = kind->processor;
     for (size_t i = 0; i < kind->n_relations; i++) {
         const Json *targets = follow(entity, &kind->relations[i]);
         if (!targets) {
@@ -81,4 +84,28 @@ Rc entity_relations(
         }
     }
     return RC_OK;
+}
+
+bool entity_check_relations(const Kinds *kinds,
+                            const Json *entity,
+                            Arena *arena,
+                            EntityProblem *ret)
+{
+    Error err = {0};
+    EntityRelations relations;
+    Str mark = STR("caused by TypeError: ");
+    if (entity_relations(kinds, entity, arena, &relations, &err) == RC_OK) {
+        return true;
+    }
+    Str message = str_dup(arena, str_from(err.message));
+    size_t cause = str_find(message, mark);
+    *ret = (EntityProblem){
+        .name = STR("InputError"),
+        .message = message,
+        .cause_name = cause == SIZE_MAX ? STR_EMPTY : STR("TypeError"),
+        .cause_message = cause == SIZE_MAX ? STR_EMPTY : str_from_index(message, cause + mark.len),
+        .line = err.line,
+        .column = err.column,
+    };
+    return false;
 }

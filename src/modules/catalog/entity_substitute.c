@@ -64,6 +64,18 @@ static Rc parse_yaml(Substitute *s, Str text, Str value, Json **ret, Error *err)
     return RC_OK;
 }
 
+static Rc unreadable(Substitute *s, Str key, const Json *value, Rc rc, Error *err)
+{
+    if (!err) {
+        return rc;
+    }
+    Str why = str_dup(s->arena, str_from(err->message)),
+        name = str_dup(s->arena, err->detail[0] ? str_from(err->detail) : STR("Error"));
+    return error_set_at(err, rc, value->line, value->column,
+                        "Placeholder %.*s could not read location %.*s, %.*s: %.*s", STR_ARG(key),
+                        STR_ARG(value->text), STR_ARG(name), STR_ARG(why));
+}
+
 static Rc resolve(Substitute *s, Str key, const Json *value, Json **ret, Error *err)
 {
     if (value->type != JSON_STRING) {
@@ -77,18 +89,10 @@ static Rc resolve(Substitute *s, Str key, const Json *value, Json **ret, Error *
         return error_set(err, RC_LIMIT, "an entity may hold at most %d placeholders",
                          PLACEHOLDERS_MAX);
     }
-    Str location, text;
-    TRY(location_resolve(s->arena, s->base, value->text, &location, err));
-    Rc rc = s->read(s->user, location, s->arena, &text, err);
+    Str text;
+    Rc rc = s->read(s->user, s->base, value->text, s->arena, &text, err);
     if (rc != RC_OK) {
-        Str target = str_from_index(location, str_find_char(location, ':') + 1);
-        error_prefix(err, "Placeholder %.*s could not read location %.*s", STR_ARG(key),
-                     STR_ARG(target));
-        if (err && !err->line) {
-            err->line = value->line;
-            err->column = value->column;
-        }
-        return rc;
+        return unreadable(s, key, value, rc, err);
     }
     if (str_is(key, "$yaml")) {
         return parse_yaml(s, text, value->text, ret, err);
@@ -119,6 +123,18 @@ static bool is_placeholder(const Json *node)
     return false;
 }
 
+/* An object with a key that begins with $ is somebody else's business (a JSON Schema, say), with
+ * all that is in it. */
+static bool is_left_alone(const Json *node)
+{
+    for (uint32_t i = 0; node->type == JSON_OBJECT && i < node->n; i++) {
+        if (str_starts(node->members[i].key, STR("$"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static Rc walk(Substitute *s, Json **node, unsigned depth, Error *err)
 {
     Json *at = *node;
@@ -135,6 +151,9 @@ static Rc walk(Substitute *s, Json **node, unsigned depth, Error *err)
         copy->line = at->line;
         copy->column = at->column;
         *node = copy;
+        return RC_OK;
+    }
+    if (is_left_alone(at)) {
         return RC_OK;
     }
     for (uint32_t i = 0; i < at->n && at->type == JSON_OBJECT; i++) {

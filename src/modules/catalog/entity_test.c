@@ -263,9 +263,10 @@ static void names_what_filters_look_in(void **state)
                         "Entity has duplicate keys that vary only in casing, 'spec.foo'");
 }
 
-static Rc read_file(void *user, Str location, Arena *into, Str *ret, Error *err)
+static Rc read_file(void *user, Str base, Str target, Arena *into, Str *ret, Error *err)
 {
-    Str *seen = user;
+    Str *seen = user, location;
+    TRY(location_resolve(into, base, target, &location, err));
     *seen = str_dup(into, location);
     if (str_is(location, "url:https://h/x/def.txt")) {
         *ret = STR("hello");
@@ -283,20 +284,20 @@ static void replaces_placeholders(void **state)
     (void)state;
     Error err = {0};
     Str seen;
-    Json *e = parse(
-        "a: {$text: ./def.txt}\nb: [{$json: /a.json}]\nc: {$ref: '#/x'}\nd: {$text: x, more: 1}\n");
+    Json *e = parse("a: {$text: ./def.txt}\nb: [{$json: /a.json}]\nc: {$ref: '#/x'}\n"
+                    "d: {$text: x, more: {$text: ./def.txt}}\n");
     assert_int_equal(
         entity_substitute(&e, STR("url:https://h/x/main.yaml"), read_file, &seen, arena, &err),
         RC_OK);
     assert_string_equal(json_to_str(arena, e).ptr,
                         "{\"a\":\"hello\",\"b\":[{\"k\":[1]}],\"c\":{\"$ref\":\"#/"
-                        "x\"},\"d\":{\"$text\":\"x\",\"more\":1}}");
+                        "x\"},\"d\":{\"$text\":\"x\",\"more\":{\"$text\":\"./def.txt\"}}}");
     e = parse("a:\n  b: {$text: ./gone}\n");
     assert_int_equal(
         entity_substitute(&e, STR("url:https://h/x/main.yaml"), read_file, &seen, arena, &err),
         RC_NOT_FOUND);
     assert_string_equal(err.message,
-                        "Placeholder $text could not read location https://h/x/gone: no such file");
+                        "Placeholder $text could not read location ./gone, Error: no such file");
     assert_int_equal(err.line, 2);
     e = parse("a: {$text: [x]}\n");
     assert_int_equal(

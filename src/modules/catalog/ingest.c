@@ -145,18 +145,12 @@ collect_targets(Ingest *ingest, const Json *entity, Str location, Targets *ret, 
     const Json *spec = json_get(entity, STR("spec"));
     const Json *many = json_get(spec, STR("targets"));
     Str one = json_str_at(spec, "target");
-    Str type = json_str_at(spec, "type");
-    Str base = location;
-    if (type.len && !str_starts(location, str_fmt(ingest->arena, "%.*s:", STR_ARG(type)))) {
-        base = str_fmt(ingest->arena, "%.*s:%.*s", STR_ARG(type),
-                       STR_ARG(str_from_index(location, str_find_char(location, ':') + 1)));
-    }
     size_t n = (one.len ? 1 : 0) + (many && many->type == JSON_ARRAY ? many->n : 0);
     for (size_t i = 0; i < n; i++) {
         Str target = one.len && i == 0 ? one : json_str(many->items[i - (one.len ? 1 : 0)]);
         Str resolved, *expanded;
         size_t n_expanded;
-        TRY(location_resolve(ingest->arena, base, target, &resolved, err));
+        TRY(reader_target(ingest->reader, entity, location, target, ingest->arena, &resolved, err));
         TRY(reader_expand(ingest->reader, resolved, ingest->arena, &expanded, &n_expanded, err));
         for (size_t k = 0; k < n_expanded; k++) {
             VEC_PUSH(ret, expanded[k]);

@@ -19,6 +19,10 @@ enum {
     (64 * MIB) /* of texts of one Location kept between reading and parsing                        \
                 */
 
+/* What Backstage says first when a placeholder cannot be filled in. */
+#define PLACEHOLDER_FAILED                                                                         \
+    "Processor PlaceholderProcessor threw an error while preprocessing; caused by Error"
+
 /* A row of catalog_documents, and what this walk found out about it. */
 typedef struct Document {
     int64_t n; /* 0: new */

@@ -81,13 +81,15 @@ typedef struct Include {
     Document *document;
 } Include;
 
-static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *err)
+static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
 {
     Include *include = user;
+    Str location;
     ReadText text;
     include->document->new_etag = STR_EMPTY;
     include->document->new_hash =
         STR(""); /* a placeholder's text may change while the document does not */
+    TRY(reader_resolve(include->ingest->reader, base, target, arena, &location, err));
     Rc rc = reader_read(include->ingest->reader, location, STR_EMPTY, arena, &text, err);
     if (rc == RC_OK) {
         *ret = text.text;
@@ -167,6 +169,7 @@ static void take_entity(Ingest *ingest,
     Include include = {.ingest = ingest, .document = document};
     if (entity_substitute(&entity, document->location, read_include, &include, scratch, &err) !=
         RC_OK) {
+        error_prefix(&err, PLACEHOLDER_FAILED);
         refuse(ingest, document, entity, ref, "InputError", &err);
         return;
     }

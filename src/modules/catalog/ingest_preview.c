@@ -15,9 +15,11 @@ typedef struct Preview {
     Json *entities;
 } Preview;
 
-static Rc read_include(void *user, Str location, Arena *arena, Str *ret, Error *err)
+static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
 {
+    Str location;
     ReadText text;
+    TRY(reader_resolve(user, base, target, arena, &location, err));
     Rc rc = reader_read(user, location, STR_EMPTY, arena, &text, err);
     if (rc == RC_OK) {
         *ret = text.text;
@@ -37,9 +39,15 @@ static Rc take(Preview *p, Json *entity, Str location, unsigned depth, Error *er
     }
     bool fine = entity_validate_envelope(entity, arena, &problem);
     if (fine) {
-        TRY(entity_substitute(&entity, location, read_include, p->reader, arena, err));
+        Rc rc = entity_substitute(&entity, location, read_include, p->reader, arena, err);
+        if (rc != RC_OK) {
+            error_prefix(err, PLACEHOLDER_FAILED);
+            error_detail(err, "InputError");
+            return rc;
+        }
         ingest_annotate(p->reader, entity, location, p->origin, arena);
-        fine = entity_validate(p->kinds, entity, arena, &problem);
+        fine = entity_validate(p->kinds, entity, arena, &problem) &&
+               entity_check_relations(p->kinds, entity, arena, &problem);
     }
     if (!fine) {
         error_detail(err, "%.*s", STR_ARG(problem.name));
@@ -98,13 +106,33 @@ static Rc preview_location(Preview *p, const Json *entity, Str location, unsigne
         if (target.len == 0) {
             continue;
         }
-        TRY(location_resolve(p->cx->arena, location, target, &resolved, err));
+        TRY(reader_target(p->reader, entity, location, target, p->cx->arena, &resolved, err));
         TRY(reader_expand(p->reader, resolved, p->cx->arena, &found, &n, err));
         for (size_t k = 0; k < n; k++) {
             TRY(preview_text(p, found[k], depth, err));
         }
     }
     return RC_OK;
+}
+
+bool ingest_check(Ctx *cx, Json *entity, Str location, EntityProblem *ret)
+{
+    Arena *arena = cx->arena;
+    const Kinds *kinds = catalog_kinds(cx->platform);
+    Reader *reader = reader_new(cx, arena);
+    Error err = {0};
+    if (entity_substitute(&entity, location, read_include, reader, arena, &err) != RC_OK) {
+        *ret = (EntityProblem){
+            .name = STR("InputError"),
+            .message = str_fmt(arena, PLACEHOLDER_FAILED ": %s", err.message),
+            .cause_name = STR("Error"),
+            .cause_message = str_dup(arena, str_from(err.message)),
+        };
+        return false;
+    }
+    ingest_annotate(reader, entity, location, location, arena);
+    return entity_validate(kinds, entity, arena, ret) &&
+           entity_check_relations(kinds, entity, arena, ret);
 }
 
 Rc ingest_preview(Ctx *cx, Str type, Str target, Json **ret_entities, Error *err)

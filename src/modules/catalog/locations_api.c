@@ -63,10 +63,11 @@ static Rc check_writable(Ctx *cx)
     return RC_OK;
 }
 
-static Rc check_type(Ctx *cx, Str type)
+/* What lies on this machine is for the operator to name, in the configuration. */
+static Rc check_type(Ctx *cx, Str type, Str target)
 {
-    /* Files of this machine are for the operator to name, in the configuration. */
-    if (!str_is(type, "url") && !str_is(type, "git")) {
+    Str location = str_fmt(cx->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(target));
+    if ((!str_is(type, "url") && !str_is(type, "git")) || location_is_local(location)) {
         return fail(cx, RC_MALFORMED, "Registered locations must be of an allowed type [\"url\"]");
     }
     return RC_OK;
@@ -120,7 +121,7 @@ Rc catalog_locations_create(Ctx *cx, Call *call)
 {
     Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
     Source source;
-    TRY(check_type(cx, type));
+    TRY(check_type(cx, type, target));
     if (str_is(call_query(call, "dryRun"), "true") || str_is(call_query(call, "dryRun"), "1")) {
         return preview(cx, call, type, target);
     }
@@ -161,7 +162,7 @@ Rc catalog_locations_update(Ctx *cx, Call *call)
     Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
     Source s;
     TRY(check_writable(cx));
-    TRY(check_type(cx, type));
+    TRY(check_type(cx, type, target));
     TRY(ctx_begin(cx));
     TRY(find_location(cx, call_path(call, "id"), &s));
     TRY(source_empty(cx, s.id)); /* what the old target brought goes at once */
@@ -400,7 +401,7 @@ Rc catalog_validate_create(Ctx *cx, Call *call)
                                   STR_ARG(location));
         return refuse(cx, call, &problem);
     }
-    if (!entity_validate(catalog_kinds(cx->platform), entity, cx->arena, &problem)) {
+    if (!ingest_check(cx, json_clone(cx->arena, entity), location, &problem)) {
         return refuse(cx, call, &problem);
     }
     reply_empty(call, 200);

@@ -4,6 +4,8 @@
  * configuration. */
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/thread.h"
+#include "base/time.h"
 
 #include "modules/catalog/catalog_priv.h"
 #include "modules/catalog/reader_host.h"
@@ -13,8 +15,14 @@
 
 #include <sys/stat.h>
 
-enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5 };
+enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5, GIT_LOCKS = 16 };
 #define LIMIT_DOCUMENT (32 * MIB)
+
+/* Of the copies of repositories, by their folder: two sources may name the same one. */
+static Mutex git_locks[GIT_LOCKS] = {
+    MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT,
+    MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT, MUTEX_INIT,
+};
 
 struct Reader {
     Ctx *cx;
@@ -22,7 +30,8 @@ struct Reader {
     const Json *allow; /* reading.allow */
     const Json *integrations;
     Str git_key, git_commit,
-        git_dir; /* the repository fetched last, so that its files come from one fetch */
+        git_dir;            /* the repository fetched last, so that its files come from one fetch */
+    int64_t git_timeout_us; /* 0: the usual one */
 };
 
 Reader *reader_new(Ctx *cx, Arena *arena)
@@ -110,6 +119,29 @@ static bool allow_internal(void *user, Str host, uint16_t port)
 
 /* ---- the web */
 
+static const char *status_words(int status)
+{
+    static const struct {
+        int status;
+        const char *words;
+    } known[] = {
+        {400, "Bad Request"          },
+        {401, "Unauthorized"         },
+        {403, "Forbidden"            },
+        {429, "Too Many Requests"    },
+        {502, "Bad Gateway"          },
+        {503, "Service Unavailable"  },
+        {500, "Internal Server Error"},
+        {504, "Gateway Timeout"      },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (known[i].status == status) {
+            return known[i].words;
+        }
+    }
+    return "";
+}
+
 static Rc explain_status(Str target, const HttpAnswer *answer, Error *err)
 {
     if (answer->status == 404 || answer->status == 410) {
@@ -119,8 +151,8 @@ static Rc explain_status(Str target, const HttpAnswer *answer, Error *err)
                                STR_ARG(target)));
     }
     return named(err, "Error",
-                 error_set(err, RC_UPSTREAM, "Unable to read url, %.*s answered %d",
-                           STR_ARG(target), answer->status));
+                 error_set(err, RC_UPSTREAM, "Unable to read url, could not read %.*s, %d %s",
+                           STR_ARG(target), answer->status, status_words(answer->status)));
 }
 
 static Rc read_url(Reader *reader, Str target, Str etag, Arena *arena, ReadText *ret, Error *err)
@@ -233,6 +265,38 @@ static GitTarget split_git(Str target)
     return t;
 }
 
+static bool is_local_repository(Str url)
+{
+    return str_starts(url, STR("/")) || str_starts(url, STR("file:"));
+}
+
+/* The folder of the copy is made, and where the repository is reached is filled in. */
+static Rc
+repository_options(Reader *reader, const GitTarget *t, Arena *arena, GitOptions *ret, Error *err)
+{
+    ScmHost scm = {0};
+    Url url;
+    bool has_scm =
+        url_parse(t->url, &url) && scm_host(reader->integrations, url.host, url.port, &scm);
+    Str parts[] = {t->url, t->ref};
+    Str key = str_join(arena, parts, 2, STR("#"));
+    Str dir = str_fmt(arena, "%s/git/%.*s", reader->cx->platform->data_dir,
+                      STR_ARG(sha1_hex(arena, key)));
+    TRY(file_make_dirs(str_cstr(arena, dir), 0700, err));
+    *ret = (GitOptions){
+        .url = t->url,
+        .ref = t->ref,
+        .cache_dir = str_cstr(arena, dir),
+        .username = has_scm && scm.token.len ? scm_git_user(&scm) : STR_EMPTY,
+        .token = has_scm ? scm.token : STR_EMPTY,
+        .timeout_us = reader->git_timeout_us,
+        .allow_local = is_local_repository(t->url),
+        .allow = allow_internal,
+        .allow_user = reader,
+    };
+    return RC_OK;
+}
+
 static Rc open_repository(Reader *reader, const GitTarget *t, Arena *arena, Error *err)
 {
     Str parts[] = {t->url, t->ref};
@@ -240,33 +304,20 @@ static Rc open_repository(Reader *reader, const GitTarget *t, Arena *arena, Erro
     if (str_eq(reader->git_key, key)) {
         return RC_OK;
     }
-    ScmHost scm = {0};
-    Url url;
-    bool has_scm =
-        url_parse(t->url, &url) && scm_host(reader->integrations, url.host, url.port, &scm);
-    Str dir = str_fmt(arena, "%s/git/%.*s", reader->cx->platform->data_dir,
-                      STR_ARG(sha1_hex(arena, key)));
-    TRY(file_make_dirs(str_cstr(arena, dir), 0700, err));
-    Url file_url;
-    GitOptions options = {
-        .url = t->url,
-        .ref = t->ref,
-        .cache_dir = str_cstr(arena, dir),
-        .username = has_scm && scm.token.len ? scm_git_user(&scm) : STR_EMPTY,
-        .token = has_scm ? scm.token : STR_EMPTY,
-        .allow_local = !url_parse(t->url, &file_url),
-        .allow = allow_internal,
-        .allow_user = reader,
-    };
+    GitOptions options;
     Str commit;
+    TRY(repository_options(reader, t, arena, &options, err));
+    Mutex *lock = &git_locks[str_hash(key) % GIT_LOCKS];
+    mutex_lock(lock);
     Rc rc = git_fetch(&options, arena, &commit, err);
+    mutex_unlock(lock);
     if (rc != RC_OK) {
         error_prefix(err, "Unable to read git");
         return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
     }
     reader->git_key = str_dup(reader->arena, key);
     reader->git_commit = str_dup(reader->arena, commit);
-    reader->git_dir = str_dup(reader->arena, dir);
+    reader->git_dir = str_dup(reader->arena, str_from(options.cache_dir));
     return RC_OK;
 }
 
@@ -315,6 +366,52 @@ static Rc expand_files(Str target, Arena *arena, Str **ret, size_t *ret_n, Error
     *ret = ARENA_ARRAY(arena, Str, *ret_n);
     for (size_t i = 0; i < *ret_n; i++) {
         (*ret)[i] = str_fmt(arena, "file:%.*s", STR_ARG(paths[i]));
+    }
+    return RC_OK;
+}
+
+/* ---- what may name what */
+
+bool location_is_local(Str location)
+{
+    return str_starts(location, STR("file:")) ||
+           (str_starts(location, STR("git:")) &&
+            is_local_repository(str_from_index(location, STR("git:").len)));
+}
+
+Rc reader_resolve(const Reader *reader, Str base, Str target, Arena *arena, Str *ret, Error *err)
+{
+    Url url;
+    ScmHost scm;
+    Str page = str_from_index(base, str_find_char(base, ':') + 1);
+    if (str_starts(base, STR("url:")) && target.len && url_parse(page, &url) &&
+        scm_host(reader->integrations, url.host, url.port, &scm)) {
+        *ret = str_fmt(arena, "url:%.*s", STR_ARG(scm_resolve(&scm, page, target, arena)));
+        return RC_OK;
+    }
+    return location_resolve(arena, base, target, ret, err);
+}
+
+Rc reader_target(const Reader *reader,
+                 const Json *entity,
+                 Str location,
+                 Str target,
+                 Arena *arena,
+                 Str *ret,
+                 Error *err)
+{
+    Str type = json_str(json_path(entity, "spec", "type", NULL)), base = location;
+    if (type.len && !str_starts(location, str_fmt(arena, "%.*s:", STR_ARG(type)))) {
+        base = str_fmt(arena, "%.*s:%.*s", STR_ARG(type),
+                       STR_ARG(str_from_index(location, str_find_char(location, ':') + 1)));
+    }
+    TRY(reader_resolve(reader, base, target, arena, ret, err));
+    if (location_is_local(*ret) && !location_is_local(location)) {
+        return named(err, "NotAllowedError",
+                     error_set(err, RC_DENIED,
+                               "%.*s lies on the machine of the catalog: only its configuration, "
+                               "and files that lie there, may name it",
+                               STR_ARG(*ret)));
     }
     return RC_OK;
 }

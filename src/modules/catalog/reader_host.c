@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/catalog/reader_host.h"
 
-/* A file's page taken apart: <root>/<marker>/<ref>/<path>. */
-typedef struct Page {
-    Url url;
-    Str project; /* "org/repo" */
-    Str ref, path;
-} Page;
-
 static const struct {
     ScmKind kind;
     const char *key, *host;
@@ -64,74 +57,6 @@ bool scm_host(const Json *integrations, Str host, uint16_t port, ScmHost *ret)
     return false;
 }
 
-/* Cuts the first n parts off a path: "a/b/c" with 2 gives "a/b" and "c". */
-static bool cut(Str *rest, size_t n, Str *ret_head)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t slash = str_find_char(str_from_index(*rest, at), '/');
-        if (slash == SIZE_MAX) {
-            return false;
-        }
-        at += slash + 1;
-    }
-    *ret_head = str_sub(*rest, 0, at - 1);
-    *rest = str_from_index(*rest, at);
-    return true;
-}
-
-/* "blob/main/x.yaml": the marker, then the ref. */
-static bool cut_ref(Str *rest, const char *const *markers, size_t n, Page *ret)
-{
-    Str marker;
-    if (!cut(rest, 1, &marker)) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (str_is(marker, markers[i])) {
-            return cut(rest, 1, &ret->ref);
-        }
-    }
-    return false;
-}
-
-static bool split_gitlab(Str rest, Page *ret)
-{
-    static const char *const markers[] = {"blob", "tree", "raw"};
-    size_t dash = str_find(rest, STR("/-/"));
-    if (dash == SIZE_MAX) {
-        return false;
-    }
-    ret->project = str_sub(rest, 0, dash);
-    rest = str_from_index(rest, dash + 3);
-    bool ok = cut_ref(&rest, markers, ARRAY_LEN(markers), ret);
-    ret->path = rest;
-    return ok;
-}
-
-static bool split_page(const ScmHost *scm, Str page, Page *ret)
-{
-    static const char *const github[] = {"blob", "tree", "raw", "edit"};
-    static const char *const bitbucket[] = {"src", "raw"};
-    static const char *const gitea[] = {"branch", "tag", "commit"};
-    if (!url_parse(page, &ret->url) || ret->url.path.len < 2) {
-        return false;
-    }
-    Str rest = str_from_index(ret->url.path, 1), src;
-    if (scm->kind == SCM_GITLAB) {
-        return split_gitlab(rest, ret);
-    }
-    if (scm->kind == SCM_AZURE || !cut(&rest, 2, &ret->project)) {
-        return false;
-    }
-    bool ok = scm->kind == SCM_GITHUB      ? cut_ref(&rest, github, ARRAY_LEN(github), ret)
-              : scm->kind == SCM_BITBUCKET ? cut_ref(&rest, bitbucket, ARRAY_LEN(bitbucket), ret)
-                                           : cut(&rest, 1, &src) && str_is(src, "src") &&
-                                                 cut_ref(&rest, gitea, ARRAY_LEN(gitea), ret);
-    ret->path = rest;
-    return ok;
-}
-
 static Str encode(Arena *arena, Str s)
 {
     Buf out = buf_init(arena, s.len * 3 + 1);
@@ -139,46 +64,64 @@ static Str encode(Arena *arena, Str s)
     return buf_str(&out);
 }
 
+/* Azure has the file in the query, and the organisation before the project. */
+static Str azure_items_url(const ScmPage *p, Arena *arena)
+{
+    size_t git = str_find(p->root, STR("/_git/"));
+    Str version = p->ref.len ? str_fmt(arena, "&versionDescriptor.version=%.*s",
+                                       STR_ARG(encode(arena, p->ref)))
+                             : STR_EMPTY;
+    return str_fmt(arena,
+                   "%.*s/_apis/git/repositories/%.*s/items?api-version=6.0&path=%%2F%.*s%.*s",
+                   STR_ARG(str_sub(p->root, 0, git)), STR_ARG(p->name),
+                   STR_ARG(encode(arena, p->path)), STR_ARG(version));
+}
+
+static Str github_raw_url(const ScmHost *scm, const ScmPage *p, Str base, Arena *arena)
+{
+    bool is_public = str_is(scm->host, "github.com");
+    if (scm->token.len == 0 && base.len == 0 && is_public) {
+        return str_fmt(arena, "https://raw.githubusercontent.com/%.*s/%.*s/%.*s/%.*s",
+                       STR_ARG(p->owner), STR_ARG(p->name), STR_ARG(p->ref), STR_ARG(p->path));
+    }
+    if (base.len == 0) {
+        base = is_public ? STR("https://api.github.com")
+                         : str_fmt(arena, "https://%.*s/api/v3", STR_ARG(scm->host));
+    }
+    return str_fmt(arena, "%.*s/repos/%.*s/%.*s/contents/%.*s?ref=%.*s", STR_ARG(base),
+                   STR_ARG(p->owner), STR_ARG(p->name), STR_ARG(p->path), STR_ARG(p->ref));
+}
+
 Str scm_raw_url(const ScmHost *scm, Str page, Arena *arena)
 {
-    Page p = {0};
-    if (!split_page(scm, page, &p)) {
+    ScmPage p = {0};
+    if (!scm_page(scm, page, arena, &p) || p.path.len == 0) {
         return page;
     }
-    Str base = scm->api_base;
+    Str base = scm->api_base, scheme = str_sub(p.root, 0, str_find_char(p.root, ':'));
     while (base.len && base.ptr[base.len - 1] == '/') {
         base.len--;
     }
+    Str project = str_fmt(arena, "%.*s/%.*s", STR_ARG(p.owner), STR_ARG(p.name));
     switch (scm->kind) {
     case SCM_GITHUB:
-        if (scm->token.len == 0 && base.len == 0 && str_is(scm->host, "github.com")) {
-            return str_fmt(arena, "https://raw.githubusercontent.com/%.*s/%.*s/%.*s",
-                           STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
-        }
-        if (base.len == 0) {
-            base = str_is(scm->host, "github.com")
-                       ? STR("https://api.github.com")
-                       : str_fmt(arena, "https://%.*s/api/v3", STR_ARG(scm->host));
-        }
-        return str_fmt(arena, "%.*s/repos/%.*s/contents/%.*s?ref=%.*s", STR_ARG(base),
-                       STR_ARG(p.project), STR_ARG(p.path), STR_ARG(p.ref));
+        return github_raw_url(scm, &p, base, arena);
     case SCM_GITLAB:
         if (base.len == 0) {
-            base = str_fmt(arena, "%.*s://%.*s/api/v4", STR_ARG(p.url.scheme), STR_ARG(scm->host));
+            base = str_fmt(arena, "%.*s://%.*s/api/v4", STR_ARG(scheme), STR_ARG(scm->host));
         }
         return str_fmt(arena, "%.*s/projects/%.*s/repository/files/%.*s/raw?ref=%.*s",
-                       STR_ARG(base), STR_ARG(encode(arena, p.project)),
+                       STR_ARG(base), STR_ARG(encode(arena, project)),
                        STR_ARG(encode(arena, p.path)), STR_ARG(p.ref));
     case SCM_BITBUCKET:
         base = base.len ? base : STR("https://api.bitbucket.org/2.0");
         return str_fmt(arena, "%.*s/repositories/%.*s/src/%.*s/%.*s", STR_ARG(base),
-                       STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
+                       STR_ARG(project), STR_ARG(p.ref), STR_ARG(p.path));
     case SCM_GITEA:
-        return str_fmt(arena, "%.*s://%.*s/api/v1/repos/%.*s/raw/%.*s?ref=%.*s",
-                       STR_ARG(p.url.scheme), STR_ARG(scm->host), STR_ARG(p.project),
-                       STR_ARG(p.path), STR_ARG(p.ref));
+        return str_fmt(arena, "%.*s://%.*s/api/v1/repos/%.*s/raw/%.*s?ref=%.*s", STR_ARG(scheme),
+                       STR_ARG(scm->host), STR_ARG(project), STR_ARG(p.path), STR_ARG(p.ref));
     case SCM_AZURE:
-        break;
+        return azure_items_url(&p, arena);
     }
     return page;
 }
@@ -234,57 +177,4 @@ Str scm_git_user(const ScmHost *scm)
         break;
     }
     return STR("x-access-token");
-}
-
-Str scm_git_target(const Json *integrations, Str page, Arena *arena)
-{
-    Url url;
-    ScmHost scm;
-    Page p = {0};
-    if (!url_parse(page, &url) || !scm_host(integrations, url.host, url.port, &scm) ||
-        !split_page(&scm, page, &p)) {
-        return STR_EMPTY;
-    }
-    return str_fmt(arena, "%.*s://%.*s/%.*s.git#%.*s:%.*s", STR_ARG(url.scheme), STR_ARG(scm.host),
-                   STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
-}
-
-Str scm_edit_url(const ScmHost *scm, Str page, Arena *arena)
-{
-    Page p = {0};
-    if (!split_page(scm, page, &p)) {
-        return STR_EMPTY;
-    }
-    switch (scm->kind) {
-    case SCM_GITHUB:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/edit/%.*s/%.*s", STR_ARG(p.url.scheme),
-                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
-    case SCM_GITLAB:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/-/edit/%.*s/%.*s", STR_ARG(p.url.scheme),
-                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
-    case SCM_GITEA:
-        return str_fmt(arena, "%.*s://%.*s/%.*s/_edit/%.*s/%.*s", STR_ARG(p.url.scheme),
-                       STR_ARG(scm->host), STR_ARG(p.project), STR_ARG(p.ref), STR_ARG(p.path));
-    case SCM_BITBUCKET:
-        return str_fmt(arena, "%.*s?mode=edit&spa=0&at=%.*s", STR_ARG(page), STR_ARG(p.ref));
-    case SCM_AZURE:
-        break;
-    }
-    return STR_EMPTY;
-}
-
-Str scm_folder_url(const ScmHost *scm, Str page, Arena *arena)
-{
-    Page p = {0};
-    if (!split_page(scm, page, &p)) {
-        return STR_EMPTY;
-    }
-    size_t slash = str_rfind_char(p.path, '/');
-    Str folder = slash == SIZE_MAX ? STR_EMPTY : str_sub(p.path, 0, slash + 1);
-    const char *marker = scm->kind == SCM_GITLAB      ? "-/tree"
-                         : scm->kind == SCM_BITBUCKET ? "src"
-                         : scm->kind == SCM_GITEA     ? "src/branch"
-                                                      : "tree";
-    return str_fmt(arena, "%.*s://%.*s/%.*s/%s/%.*s/%.*s", STR_ARG(p.url.scheme),
-                   STR_ARG(scm->host), STR_ARG(p.project), marker, STR_ARG(p.ref), STR_ARG(folder));
 }
