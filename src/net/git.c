@@ -197,6 +197,28 @@ Rc git_remote_head(const GitOptions *o, Arena *arena, Str *ret_commit, Error *er
     return RC_OK;
 }
 
+Rc git_default_branch(const GitOptions *o, Arena *arena, Str *ret, Error *err)
+{
+    GitRemote r;
+    ProcessResult result;
+    Str rest, line, mark = STR("ref: refs/heads/");
+
+    TRY(open_remote(o, arena, &r, err));
+    const char *const argv[] = {
+        "git", "ls-remote", "--quiet", "--symref", "--", str_cstr(arena, r.address), "HEAD", NULL,
+    };
+    TRY(run_remote(argv, o, &r, arena, &result, err));
+    rest = result.output;
+    while (str_split(&rest, '\n', &line)) {
+        if (str_starts(line, mark)) {
+            *ret = str_dup(arena, str_sub(line, mark.len, str_find_char(line, '\t')));
+            return RC_OK;
+        }
+    }
+    return error_set(err, RC_NOT_FOUND, "the repository at %.*s has no default branch",
+                     STR_ARG(r.shown));
+}
+
 /* ---- fetch */
 
 static bool has_commit(const char *cache_dir, const char *name, Str commit, Arena *arena)

@@ -36,7 +36,7 @@ typedef struct GitOptions {
     void *allow_user;
 } GitOptions;
 
-/* All three fail with: RC_INVALID (address, ref, paths of options), RC_DENIED (transport not
+/* All of them fail with: RC_INVALID (address, ref, paths of options), RC_DENIED (transport not
  * permitted, address guard), RC_NOT_FOUND (no such repository, branch or tag; git not installed),
  * RC_TIMEOUT, RC_LIMIT (max_bytes), RC_UPSTREAM (anything else on the way: credentials,
  * certificate, network). Messages name host and cause, never credentials; err->detail holds git's
@@ -45,6 +45,9 @@ typedef struct GitOptions {
 /* The commit that ref means there now. One exchange, nothing is transferred: the cheap way to poll.
  */
 MUST_CHECK Rc git_remote_head(const GitOptions *options, Arena *arena, Str *ret_commit, Error *err);
+/* The branch that is meant when none is named: "main". RC_NOT_FOUND also for an empty repository.
+ */
+MUST_CHECK Rc git_default_branch(const GitOptions *options, Arena *arena, Str *ret, Error *err);
 /* Brings that commit into the cache, unless it is there. */
 MUST_CHECK Rc git_fetch(const GitOptions *options, Arena *arena, Str *ret_commit, Error *err);
 

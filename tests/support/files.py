@@ -5,12 +5,17 @@
         files["/a.yaml"] = "kind: …"      # text to serve
         files["/b.yaml"] = 500            # a status without a body
         files["/c.yaml"] = files.endless  # a function of the request handler
-        files.url + "/a.yaml"; files.count("/a.yaml")"""
+        files.url + "/a.yaml"; files.count("/a.yaml")
+        files.serve_git("/org/repo.git", folder)  # a repository, for git to clone"""
 import collections
 import hashlib
 import http.server
+import os
+import subprocess
 import threading
 import time
+
+GIT_BACKEND = "/usr/lib/git-core/git-http-backend"
 
 
 class Files:
@@ -42,6 +47,13 @@ class Files:
                 self.end_headers()
                 if not unchanged:
                     self.wfile.write(body)
+                return None
+
+            def do_POST(self):
+                content = outer.contents.get(self.path.split("?")[0])
+                if callable(content):
+                    return content(self)
+                self.send_error(405)
                 return None
 
             def log_message(self, *args):
@@ -96,3 +108,27 @@ class Files:
             handler.end_headers()
             handler.wfile.write(text.encode())
         return answer
+
+    def serve_git(self, path, repository):
+        """The repository in a folder as an HTTP host of Git offers it."""
+        def answer(handler):
+            _, _, query = handler.path.partition("?")
+            body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+            env = {"PATH": os.environ["PATH"], "GIT_HTTP_EXPORT_ALL": "1", "GIT_PROJECT_ROOT": str(repository),
+                   "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
+                   "REQUEST_METHOD": handler.command, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1",
+                   "PATH_INFO": handler.path.split("?")[0].removeprefix(path),
+                   "CONTENT_TYPE": handler.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+                   "HTTP_CONTENT_ENCODING": handler.headers.get("Content-Encoding", ""),
+                   "GIT_PROTOCOL": handler.headers.get("Git-Protocol", "")}
+            done = subprocess.run([GIT_BACKEND], input=body, env=env, capture_output=True, check=True)
+            head, _, rest = done.stdout.partition(b"\r\n\r\n")
+            fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+            handler.send_response(int(fields.pop("Status", "200").split()[0]))
+            for name, value in fields.items():
+                handler.send_header(name, value)
+            handler.send_header("Content-Length", str(len(rest)))
+            handler.end_headers()
+            handler.wfile.write(rest)
+        for name in ("/info/refs", "/git-upload-pack"):
+            self.contents[path + name] = answer

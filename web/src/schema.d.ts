@@ -284,7 +284,10 @@ export interface paths {
         put?: never;
         /**
          * Suggest entities for a repository
-         * @description Suggest entities for a repository.
+         * @description Looks for entity files (`catalogFilename`, else `catalog.import.entityFilename`, else `catalog-info.yaml`) anywhere in the
+         *     repository that a page of a code host, or a `git` location, lies in; at most 100 files. They come as a dry run of
+         *     registering each would show them; files that are no entities (skeletons of templates) are passed over. Where there are
+         *     none, or the repository cannot be read, a guess at an entity is the answer.
          */
         post: operations["catalog-analyze.create"];
         delete?: never;
@@ -4872,8 +4875,16 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        existingEntityFiles: Record<string, never>[];
-                        generateEntities: Record<string, never>[];
+                        existingEntityFiles: {
+                            location: Record<string, never>;
+                            /** @description Whether a source names the file already. */
+                            isRegistered: boolean;
+                            entity: Record<string, never>;
+                        }[];
+                        generateEntities: {
+                            entity: Record<string, never>;
+                            fields: Record<string, never>[];
+                        }[];
                     };
                 };
             };

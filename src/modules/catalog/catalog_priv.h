@@ -64,6 +64,17 @@ reader_resolve(const Reader *reader, Str base, Str target, Arena *arena, Str *re
  * itself. */
 MUST_CHECK Rc
 reader_expand(Reader *reader, Str location, Arena *arena, Str **ret, size_t *ret_n, Error *err);
+/* Files of this name, or of names that fit this pattern, anywhere in the repository that a location
+ * lies in: at most max of them, as locations of the same type. None when nothing that can be read
+ * there is a repository. Fails as reading does. */
+MUST_CHECK Rc reader_find(Reader *reader,
+                          Str location,
+                          Str name,
+                          size_t max,
+                          Arena *arena,
+                          Str **ret,
+                          size_t *ret_n,
+                          Error *err);
 /* Is it a file or a repository of this machine? Only the configuration, and what lies on this
  * machine itself, may name such. */
 bool location_is_local(Str location);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Backstage's locations: list, register, change, unregister; refresh, validate, analyze. */
+ * Backstage's locations: list, register, change, unregister; refresh, validate. */
 #include "base/time.h"
 #include "base/vec.h"
 
@@ -362,7 +362,7 @@ Rc catalog_refresh_create(Ctx *cx, Call *call)
     return RC_OK;
 }
 
-/* ---- validate, analyze */
+/* ---- validate */
 
 static Json *error_json(Arena *arena, Str name, Str message)
 {
@@ -405,35 +405,5 @@ Rc catalog_validate_create(Ctx *cx, Call *call)
         return refuse(cx, call, &problem);
     }
     reply_empty(call, 200);
-    return RC_OK;
-}
-
-Rc catalog_analyze_create(Ctx *cx, Call *call)
-{
-    Str target = json_str(json_path(call->body, "location", "target", NULL));
-    while (target.len && target.ptr[target.len - 1] == '/') {
-        target.len--;
-    }
-    Str name = str_from_index(target, str_rfind_char(target, '/') + 1);
-    if (str_ends(name, STR(".git"))) {
-        name.len -= 4;
-    }
-    Json *entity = json_object(cx->arena), *metadata = json_object(cx->arena),
-         *spec = json_object(cx->arena);
-    json_set_str(cx->arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
-    json_set_str(cx->arena, entity, "kind", STR("Component"));
-    json_set_str(cx->arena, metadata, "name", name);
-    json_set(cx->arena, entity, STR("metadata"), metadata);
-    json_set_str(cx->arena, spec, "type", STR("other"));
-    json_set_str(cx->arena, spec, "lifecycle", STR("unknown"));
-    json_set(cx->arena, entity, STR("spec"), spec);
-    Json *suggestion = json_object(cx->arena), *list = json_array(cx->arena),
-         *answer = json_object(cx->arena);
-    json_set(cx->arena, suggestion, STR("entity"), entity);
-    json_set(cx->arena, suggestion, STR("fields"), json_array(cx->arena));
-    json_push(cx->arena, list, suggestion);
-    json_set(cx->arena, answer, STR("existingEntityFiles"), json_array(cx->arena));
-    json_set(cx->arena, answer, STR("generateEntities"), list);
-    reply_json_tree(cx, call, 200, answer);
     return RC_OK;
 }

@@ -17,6 +17,7 @@
 
 enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5, GIT_LOCKS = 16 };
 #define LIMIT_DOCUMENT (32 * MIB)
+#define FIND_TIMEOUT_US (20 * US_PER_SECOND) /* somebody waits */
 
 /* Of the copies of repositories, by their folder: two sources may name the same one. */
 static Mutex git_locks[GIT_LOCKS] = {
@@ -456,6 +457,90 @@ Rc reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *r
                  error_set(err, RC_INVALID,
                            "there is no source of type '%.*s': it must be url, file or git",
                            STR_ARG(type)));
+}
+
+/* ---- finding */
+
+/* The repository's files that fit, as "git:" locations or as pages of their host. */
+static Rc find_in_repository(Reader *reader,
+                             const GitTarget *t,
+                             const ScmHost *scm,
+                             const ScmPage *page,
+                             size_t max,
+                             Arena *arena,
+                             Str **ret,
+                             size_t *ret_n,
+                             Error *err)
+{
+    Str *paths;
+    size_t n;
+    TRY(open_repository(reader, t, arena, err));
+    TRY(git_list(str_cstr(arena, reader->git_dir), reader->git_commit, t->path, GLOB_MAX, arena,
+                 &paths, &n, err));
+    n = MIN(n, max);
+    *ret = ARENA_ARRAY(arena, Str, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        (*ret)[i] = scm ? str_fmt(arena, "url:%.*s",
+                                  STR_ARG(scm_file_url(scm, page, t->ref, paths[i], arena)))
+                        : str_fmt(arena, "git:%.*s#%.*s:%.*s", STR_ARG(t->url), STR_ARG(t->ref),
+                                  STR_ARG(paths[i]));
+    }
+    *ret_n = n;
+    return RC_OK;
+}
+
+static Rc find_on_host(Reader *reader,
+                       Str target,
+                       Str pattern,
+                       size_t max,
+                       Arena *arena,
+                       Str **ret,
+                       size_t *ret_n,
+                       Error *err)
+{
+    Url url;
+    ScmHost scm;
+    ScmPage page;
+    if (!url_parse(target, &url) || !scm_host(reader->integrations, url.host, url.port, &scm) ||
+        !scm_page(&scm, target, arena, &page)) {
+        return RC_OK;
+    }
+    GitTarget t = {.url = scm_clone_url(&scm, &page, arena), .ref = page.ref, .path = pattern};
+    if (t.ref.len == 0) {
+        GitOptions options;
+        TRY(repository_options(reader, &t, arena, &options, err));
+        TRY(git_default_branch(&options, arena, &t.ref, err));
+    }
+    return find_in_repository(reader, &t, &scm, &page, max, arena, ret, ret_n, err);
+}
+
+Rc reader_find(Reader *reader,
+               Str location,
+               Str name,
+               size_t max,
+               Arena *arena,
+               Str **ret,
+               size_t *ret_n,
+               Error *err)
+{
+    Str target = str_from_index(location, str_find_char(location, ':') + 1);
+    Str pattern = str_fmt(arena, "**/%.*s", STR_ARG(name));
+    reader->git_timeout_us = FIND_TIMEOUT_US;
+    *ret = NULL;
+    *ret_n = 0;
+    if (str_starts(location, STR("url:"))) {
+        return find_on_host(reader, target, pattern, max, arena, ret, ret_n, err);
+    }
+    if (str_starts(location, STR("git:"))) {
+        GitTarget t = split_git(target);
+        t.path = pattern;
+        return find_in_repository(reader, &t, NULL, NULL, max, arena, ret, ret_n, err);
+    }
+    if (str_starts(location, STR("file:"))) {
+        TRY(expand_files(path_join(arena, target, pattern), arena, ret, ret_n, err));
+        *ret_n = MIN(*ret_n, max);
+    }
+    return RC_OK;
 }
 
 SourceLinks reader_links(const Reader *reader, Str location, Arena *arena)
