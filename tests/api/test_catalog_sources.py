@@ -102,7 +102,9 @@ def test_only_what_changed_is_written(new_server, files):
 @pytest.mark.parametrize("wrong, reason", [
     (500, "500 Internal Server Error"),
     (404, "no matching files found"),
-    ("a: [unclosed", "YAML error at"),
+    ("a: [unclosed", "YAML error at url:"),
+    ("just text", "Expected object at root, got string"),
+    (component("a").replace("kind: Component\n", ""), "must have required property 'kind'"),
     ("a: &x [1]\nb: &y [*x,*x]\n" + "".join(f"k{i}: &z{i} [*y,*y]\n" for i in range(3)) + "c: {a: 1, a: 2}\n", "YAML error at"),
 ])
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -4921,8 +4921,10 @@ export interface operations {
                  *     }
                  */
                 "application/json": {
-                    location: string;
-                    entity: Record<string, never>;
+                    /** @description `url:` and where the entity's file would be. */
+                    location?: unknown;
+                    /** @description The entity. */
+                    entity?: unknown;
                 };
             };
         };

@@ -23,6 +23,10 @@ enum {
 #define PLACEHOLDER_FAILED                                                                         \
     "Processor PlaceholderProcessor threw an error while preprocessing; caused by Error"
 
+/* The same of a document that is a list or a scalar; which is told by javascript_type. */
+#define NOT_AN_OBJECT "Expected object at root, got %s"
+const char *javascript_type(const Json *v);
+
 /* A row of catalog_documents, and what this walk found out about it. */
 typedef struct Document {
     int64_t n; /* 0: new */

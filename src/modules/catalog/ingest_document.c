@@ -40,6 +40,23 @@ void ingest_problem(Ingest *ingest,
     VEC_PUSH(&ingest->problems, problem);
 }
 
+const char *javascript_type(const Json *v)
+{
+    switch (v->type) {
+    case JSON_STRING:
+        return "string";
+    case JSON_NUMBER:
+        return "number";
+    case JSON_BOOL:
+        return "boolean";
+    case JSON_NULL:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+    default:
+        return "object";
+    }
+}
+
 void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origin, Arena *arena)
 {
     Json *metadata = json_get(entity, STR("metadata"));
@@ -139,6 +156,21 @@ static void add_entity(Ingest *ingest,
     }
 }
 
+/* It cannot be said which entities the document means: what it brought before stays, and it is read
+ * again next time. */
+static void refuse_document(Ingest *ingest,
+                            Document *document,
+                            const char *name,
+                            Str message,
+                            uint32_t line,
+                            uint32_t column)
+{
+    ingest_problem(ingest, document, STR_EMPTY, name, message, line, column);
+    document->failed = true;
+    document->new_hash = STR("");
+    document->new_etag = STR_EMPTY;
+}
+
 static void take_entity(Ingest *ingest,
                         Document *document,
                         Json *entity,
@@ -151,9 +183,15 @@ static void take_entity(Ingest *ingest,
     if (entity->type == JSON_NULL) {
         return; /* an empty document between two marks */
     }
+    if (entity->type != JSON_OBJECT) {
+        refuse_document(ingest, document, "Error",
+                        str_fmt(scratch, NOT_AN_OBJECT, javascript_type(entity)), entity->line,
+                        entity->column);
+        return;
+    }
     if (!entity_validate_envelope(entity, scratch, &problem)) {
-        ingest_problem(ingest, document, STR_EMPTY, "InputError", problem.message, problem.line,
-                       problem.column);
+        refuse_document(ingest, document, str_cstr(scratch, problem.name), problem.message,
+                        problem.line, problem.column);
         return;
     }
     Str ref = entity_ref_of_str(scratch, entity);
@@ -198,14 +236,9 @@ Rc ingest_document(Ingest *ingest, Document *document, unsigned depth, LocationF
     limits.max_bytes = 32 * MIB;
     Rc rc = yaml_parse_all(parsed, document->text, &limits, &docs, &n, &err);
     if (rc != RC_OK) {
-        size_t colon = str_find_char(document->location, ':');
         Str message = str_fmt(scratch, "YAML error at %.*s, line %u, column %u: %s",
-                              STR_ARG(str_from_index(document->location, colon + 1)), err.line,
-                              err.column, err.message);
-        ingest_problem(ingest, document, STR_EMPTY, "Error", message, err.line, err.column);
-        document->failed = true; /* what it brought before stays until it can be read again */
-        document->new_hash = STR("");
-        document->new_etag = STR_EMPTY;
+                              STR_ARG(document->location), err.line, err.column, err.message);
+        refuse_document(ingest, document, "Error", message, err.line, err.column);
     }
     for (size_t i = 0; i < n; i++) {
         take_entity(ingest, document, docs[i].root, scratch, depth, found);

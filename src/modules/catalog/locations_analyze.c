@@ -142,7 +142,7 @@ static Rc find_existing(Ctx *cx, Str location, Str filename, Json *existing)
         }
     }
     if (existing->n == 0 && first.code != RC_OK) {
-        return fail(cx, RC_MALFORMED, "%s: %s", first.detail[0] ? first.detail : "Error",
+        return fail(cx, RC_MALFORMED, "%s%s%s", first.detail, first.detail[0] ? ": " : "",
                     first.message);
     }
     return RC_OK;

@@ -7,6 +7,8 @@
 #include "catalog_sources_sql.h"
 #include "contract_handlers.h"
 #include "modules/catalog/catalog_priv.h"
+#include "modules/catalog/predicate.h"
+#include "modules/catalog/query.h"
 #include "platform/contract/contract.h"
 #include "platform/settings/settings.h"
 
@@ -73,6 +75,29 @@ static Rc check_type(Ctx *cx, Str type, Str target)
     return RC_OK;
 }
 
+/* What the contract's schema lets through, but Backstage does not. */
+static Rc check_input(Ctx *cx, const Json *input)
+{
+    const Json *issues;
+    if (!shape_check(cx->arena, SHAPE_LOCATION_INPUT, input, &issues)) {
+        return fail(cx, RC_MALFORMED, "Malformed request: %.*s",
+                    STR_ARG(shape_list(cx->arena, issues)));
+    }
+    return check_type(cx, json_str_at(input, "type"), json_str_at(input, "target"));
+}
+
+/* A switch in a query, as Backstage's parser of such takes it. */
+static bool is_yes(Str value)
+{
+    static const char *const yes[] = {"y", "yes", "t", "true", "on", "1"};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq_nocase(str_trim(value), str_from(yes[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Rc catalog_locations_list(Ctx *cx, Call *call)
 {
     Locations all;
@@ -104,7 +129,7 @@ static Rc preview(Ctx *cx, Call *call, Str type, Str target)
     Error err = {0};
     rc = ingest_preview(cx, type, target, &entities, &err);
     if (rc != RC_OK) {
-        return fail(cx, RC_MALFORMED, "%s: %s", err.detail[0] ? err.detail : "Error", err.message);
+        return fail(cx, RC_MALFORMED, "%s%s%s", err.detail, err.detail[0] ? ": " : "", err.message);
     }
     Str id = str_fmt(cx->arena, "%.*s:%.*s", STR_ARG(type), STR_ARG(target));
     Str ref = str_fmt(cx->arena, "location:default/%.*s",
@@ -121,8 +146,8 @@ Rc catalog_locations_create(Ctx *cx, Call *call)
 {
     Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
     Source source;
-    TRY(check_type(cx, type, target));
-    if (str_is(call_query(call, "dryRun"), "true") || str_is(call_query(call, "dryRun"), "1")) {
+    TRY(check_input(cx, call->body));
+    if (is_yes(call_query(call, "dryRun"))) {
         return preview(cx, call, type, target);
     }
     TRY(check_writable(cx));
@@ -162,7 +187,7 @@ Rc catalog_locations_update(Ctx *cx, Call *call)
     Str type = json_str_at(call->body, "type"), target = json_str_at(call->body, "target");
     Source s;
     TRY(check_writable(cx));
-    TRY(check_type(cx, type, target));
+    TRY(check_input(cx, call->body));
     TRY(ctx_begin(cx));
     TRY(find_location(cx, call_path(call, "id"), &s));
     TRY(source_empty(cx, s.id)); /* what the old target brought goes at once */
@@ -211,111 +236,93 @@ Rc catalog_locations_by_entity(Ctx *cx, Call *call)
     return RC_OK;
 }
 
-/* ---- by-query: the predicate over the few fields that a location has */
+/* ---- by-query */
 
-static bool value_fits(Str value, const Json *wanted);
+typedef struct LocationQuery {
+    const Json *predicate;
+    Str after_id;
+    int64_t limit;
+} LocationQuery;
 
-static bool operator_fits(Str value, Str name, const Json *argument)
+static Rc read_cursor(Ctx *cx, Str cursor, LocationQuery *ret)
 {
-    if (str_is(name, "$exists")) {
-        return json_bool(argument, true) == (value.len > 0);
-    }
-    if (str_is(name, "$hasPrefix")) {
-        return json_is(argument, JSON_STRING) && value.len >= argument->text.len &&
-               str_eq_nocase(str_sub(value, 0, argument->text.len), argument->text);
-    }
-    for (size_t i = 0; str_is(name, "$in") && argument->type == JSON_ARRAY && i < argument->n;
-         i++) {
-        if (value_fits(value, argument->items[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool value_fits(Str value, const Json *wanted)
-{
-    if (wanted->type != JSON_OBJECT) {
-        return wanted->type == JSON_STRING && str_eq_nocase(value, wanted->text);
-    }
-    for (size_t i = 0; i < wanted->n; i++) {
-        if (!operator_fits(value, wanted->members[i].key, wanted->members[i].value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool location_fits(const Json *location, const Json *query)
-{
-    for (size_t i = 0; query && query->type == JSON_OBJECT && i < query->n; i++) {
-        Str key = query->members[i].key;
-        const Json *v = query->members[i].value;
-        bool any = str_is(key, "$any"), all = str_is(key, "$all");
-        bool fits = !any;
-        if (any || all) {
-            for (size_t k = 0; v->type == JSON_ARRAY && k < v->n; k++) {
-                bool one = location_fits(location, v->items[k]);
-                fits = any ? fits || one : fits && one;
-            }
-        } else if (str_is(key, "$not")) {
-            fits = !location_fits(location, v);
-        } else {
-            fits = value_fits(json_str(json_get(location, key)), v);
-        }
-        if (!fits) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static Rc read_cursor(Ctx *cx, Str cursor, Str *ret_after)
-{
-    Buf text = buf_init(cx->arena, 4 * KIB);
     Json *v;
-    *ret_after = STR_EMPTY;
+    const Json *issues, *checked;
     if (cursor.len == 0) {
-        return RC_OK;
+        return fail(cx, RC_MALFORMED, "Cursor cannot be empty");
     }
-    if (!buf_unbase64(&text, cursor) ||
-        json_parse(cx->arena, buf_str(&text), NULL, &v, NULL) != RC_OK ||
-        json_str_at(v, "after").len == 0) {
-        return fail(cx, RC_MALFORMED, "Malformed cursor");
+    if (json_parse(cx->arena, cursor_text(cx->arena, cursor), NULL, &v, NULL) != RC_OK) {
+        return fail(cx, RC_MALFORMED, "Malformed cursor, unknown encoding");
     }
-    *ret_after = json_str_at(v, "after");
-    return RC_OK;
+    checked = shape_check(cx->arena, SHAPE_LOCATION_CURSOR, v, &issues);
+    if (!checked) {
+        return fail(cx, RC_MALFORMED, "Malformed cursor: %.*s",
+                    STR_ARG(shape_message(cx->arena, issues)));
+    }
+    ret->predicate = json_get_c(checked, "query");
+    ret->after_id = json_str_at(checked, "afterId");
+    return json_to_i64(json_get_c(checked, "limit"), &ret->limit) && ret->limit >= 1
+               ? RC_OK
+               : fail(cx, RC_MALFORMED, "Malformed cursor, its limit is not a number of items");
+}
+
+static Rc read_query(Ctx *cx, const Json *body, LocationQuery *ret)
+{
+    const Json *cursor = json_get_c(body, "cursor"), *limit = json_get_c(body, "limit"),
+               *query = json_get_c(body, "query"), *issues;
+    *ret = (LocationQuery){.limit = PAGE_DEFAULT};
+    if (cursor) {
+        TRY(read_cursor(cx, json_str(cursor), ret));
+    } else {
+        if (limit && (!json_to_i64(limit, &ret->limit) || ret->limit < 1)) {
+            return fail(cx, RC_MALFORMED, "Limit must be a positive integer >= 1");
+        }
+        ret->predicate = query ? shape_check(cx->arena, SHAPE_PREDICATE, query, &issues) : NULL;
+        if (query && !ret->predicate) {
+            return fail(cx, RC_MALFORMED, "Invalid query: %.*s",
+                        STR_ARG(shape_message(cx->arena, issues)));
+        }
+    }
+    return predicate_validate(cx->arena, ret->predicate, &cx->error);
+}
+
+static Str next_cursor(Ctx *cx, const LocationQuery *query, Str last_id)
+{
+    Json *v = json_object(cx->arena);
+    Buf out = buf_init(cx->arena, MIB);
+    json_set(cx->arena, v, STR("limit"), json_int(cx->arena, query->limit));
+    json_set_str(cx->arena, v, "afterId", last_id);
+    if (query->predicate) {
+        json_set(cx->arena, v, STR("query"), json_clone(cx->arena, query->predicate));
+    }
+    buf_base64(&out, json_to_str(cx->arena, v));
+    return buf_str(&out);
 }
 
 Rc catalog_locations_query(Ctx *cx, Call *call)
 {
     Locations all;
-    Str after;
-    int64_t limit = PAGE_DEFAULT;
-    IGNORE(json_to_i64(json_get(call->body, STR("limit")), &limit)); /* absent: the default */
-    TRY(read_cursor(cx, json_str_at(call->body, "cursor"), &after));
+    LocationQuery query;
+    TRY(read_query(cx, call->body, &query));
     TRY(ctx_read(cx));
     TRY(load_locations(cx, &all));
     Json *items = json_array(cx->arena), *page = json_object(cx->arena),
          *answer = json_object(cx->arena);
     int64_t total = 0;
-    bool started = after.len == 0;
+    bool started = query.after_id.len == 0;
     for (size_t i = 0; i < all.n; i++) {
         const Location *l = &all.at[i];
         Json *location = location_json(cx->arena, l->id, l->type, l->target, l->entity_ref);
-        if (!location_fits(location, json_get(call->body, STR("query")))) {
-            continue;
+        if (predicate_matches(query.predicate, location)) {
+            total++;
+            if (started && (int64_t)items->n < query.limit) {
+                json_push(cx->arena, items, location);
+            } else if (started && page->n == 0) {
+                Str last = json_str_at(items->items[items->n - 1], "id");
+                json_set_str(cx->arena, page, "nextCursor", next_cursor(cx, &query, last));
+            }
         }
-        total++;
-        if (started && (int64_t)items->n < limit) {
-            json_push(cx->arena, items, location);
-        } else if (started && items->n && page->n == 0) {
-            Buf cursor = buf_init(cx->arena, KIB);
-            Str last = json_str_at(items->items[items->n - 1], "id");
-            buf_base64(&cursor, str_fmt(cx->arena, "{\"after\":\"%.*s\"}", STR_ARG(last)));
-            json_set_str(cx->arena, page, "nextCursor", buf_str(&cursor));
-        }
-        started = started || str_eq(l->id, after);
+        started = started || str_eq(l->id, query.after_id);
     }
     json_set(cx->arena, answer, STR("items"), items);
     json_set(cx->arena, answer, STR("totalItems"), json_int(cx->arena, total));
@@ -386,22 +393,62 @@ static Rc refuse(Ctx *cx, Call *call, const EntityProblem *problem)
     return RC_OK;
 }
 
+/* Backstage's words for what is no reference to a location by URL; "" when it is one. */
+static Str location_problem(Ctx *cx, Str ref)
+{
+    size_t colon = str_find_char(ref, ':');
+    Str type = str_trim(str_sub(ref, 0, MIN(colon, ref.len)));
+    if (colon == SIZE_MAX || type.len == 0 || str_trim(str_from_index(ref, colon + 1)).len == 0) {
+        return str_fmt(cx->arena,
+                       "Unable to parse location ref '%.*s', expected '<type>:<target>', e.g. "
+                       "'url:https://host/path'",
+                       STR_ARG(ref));
+    }
+    if (str_is(type, "http") || str_is(type, "https")) {
+        return str_fmt(cx->arena,
+                       "Invalid location ref '%.*s', please prefix it with 'url:', e.g. "
+                       "'url:%.*s'",
+                       STR_ARG(ref), STR_ARG(ref));
+    }
+    return str_is(type, "url")
+               ? STR_EMPTY
+               : str_fmt(cx->arena,
+                         "Invalid location ref %.*s, only 'url:<target>' is supported, e.g. "
+                         "url:https://host/path",
+                         STR_ARG(ref));
+}
+
+/* This operation tells of every mistake in its own form, the body's included. */
+static bool check_validate_request(Ctx *cx, const Json *body, EntityProblem *ret)
+{
+    const Json *issues;
+    *ret = (EntityProblem){.name = STR("InputError")};
+    if (body->n == 0) {
+        ret->message = STR("Empty request body");
+        return false;
+    }
+    if (!shape_check(cx->arena, SHAPE_VALIDATE_REQUEST, body, &issues)) {
+        ret->message =
+            str_fmt(cx->arena, "Malformed request: %.*s", STR_ARG(shape_list(cx->arena, issues)));
+        return false;
+    }
+    const Json *entity = json_get(body, STR("entity"));
+    if (!entity_validate_envelope(entity ? entity : json_null(cx->arena), cx->arena, ret)) {
+        return false;
+    }
+    ret->name = STR("TypeError");
+    ret->message = location_problem(cx, json_str_at(body, "location"));
+    return ret->message.len == 0;
+}
+
 Rc catalog_validate_create(Ctx *cx, Call *call)
 {
-    EntityProblem problem = {.name = STR("TypeError")};
-    const Json *entity = json_get(call->body, STR("entity"));
-    Str location = json_str_at(call->body, "location");
-    if (!entity_validate_envelope(entity, cx->arena, &problem)) {
+    EntityProblem problem;
+    if (!check_validate_request(cx, call->body, &problem)) {
         return refuse(cx, call, &problem);
     }
-    if (!str_starts(location, STR("url:")) || location.len == 4) {
-        problem.message = str_fmt(cx->arena,
-                                  "Invalid location ref %.*s, only 'url:<target>' is supported, "
-                                  "e.g. url:https://host/path",
-                                  STR_ARG(location));
-        return refuse(cx, call, &problem);
-    }
-    if (!ingest_check(cx, json_clone(cx->arena, entity), location, &problem)) {
+    Json *entity = json_clone(cx->arena, json_get(call->body, STR("entity")));
+    if (!ingest_check(cx, entity, json_str_at(call->body, "location"), &problem)) {
         return refuse(cx, call, &problem);
     }
     reply_empty(call, 200);

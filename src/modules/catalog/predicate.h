@@ -28,12 +28,21 @@ filter_parse(Arena *arena, const Str *filters, size_t n, const Json **ret, Error
 
 /* ---- shapes (predicate_check.c): what Backstage's schemas accept, and what they say when not */
 
-typedef enum ShapeName { SHAPE_PREDICATE, SHAPE_REFS_REQUEST, SHAPE_CURSOR } ShapeName;
+typedef enum ShapeName {
+    SHAPE_PREDICATE,
+    SHAPE_REFS_REQUEST,
+    SHAPE_CURSOR,
+    SHAPE_LOCATION_INPUT,
+    SHAPE_VALIDATE_REQUEST,
+    SHAPE_LOCATION_CURSOR,
+} ShapeName;
 /* v, less what the shape does not know; NULL when it does not fit: then *ret_issues is the list of
  * issues, as JSON. v may be NULL (undefined). */
 const Json *shape_check(Arena *arena, ShapeName shape, const Json *v, const Json **ret_issues);
 /* "Validation error: Invalid at "$nope"" */
 Str shape_message(Arena *arena, const Json *issues);
+/* The issues as the list of objects that they are, indented. */
+Str shape_list(Arena *arena, const Json *issues);
 
 /* Whether a checked predicate can be answered: operators of values, sizes. Fails RC_MALFORMED in
  * Backstage's words, RC_LIMIT. */

@@ -16,6 +16,7 @@ typedef enum ShapeKind {
     S_BOOLEAN,
     S_NULL,
     S_NEVER,
+    S_ANY,
     S_ORDER, /* "asc" or "desc" */
     S_ARRAY,
     S_OBJECT,
@@ -57,6 +58,7 @@ static const Shape number = {.kind = S_NUMBER};
 static const Shape boolean = {.kind = S_BOOLEAN};
 static const Shape null = {.kind = S_NULL};
 static const Shape never = {.kind = S_NEVER};
+static const Shape anything = {.kind = S_ANY};
 static const Shape order = {.kind = S_ORDER};
 static const Shape strings = {.kind = S_ARRAY, .item = &string};
 
@@ -85,6 +87,21 @@ OBJECT(refs_request,
        false,
        {"entityRefs", &strings, false},
        {"fields", &strings, true},
+       {"query", &predicate, true});
+
+/* the body of registering a location, and of validate-entity */
+OBJECT(location_input,
+       true,
+       {"type", &string, false},
+       {"target", &string, false},
+       {"presence", &string, true});
+OBJECT(validate_request, false, {"entity", &anything, true}, {"location", &string, false});
+
+/* what leads to the next page of locations */
+OBJECT(location_cursor,
+       false,
+       {"limit", &number, false},
+       {"afterId", &string, true},
        {"query", &predicate, true});
 
 /* cursors; `filter` is the form of Backstage before it had predicates */
@@ -411,6 +428,7 @@ static Status check(Check *c, const Shape *shape, const Json *v, const Path *pat
     case S_BOOLEAN:
     case S_NULL:
     case S_NEVER:
+    case S_ANY:
     case S_ORDER:
     default:
         status = check_scalar(c, shape, v, path);
@@ -427,6 +445,9 @@ const Json *shape_check(Arena *arena, ShapeName name, const Json *v, const Json 
         [SHAPE_PREDICATE] = &predicate,
         [SHAPE_REFS_REQUEST] = &refs_request,
         [SHAPE_CURSOR] = &cursor,
+        [SHAPE_LOCATION_INPUT] = &location_input,
+        [SHAPE_VALIDATE_REQUEST] = &validate_request,
+        [SHAPE_LOCATION_CURSOR] = &location_cursor,
     };
     size_t steps = 0;
     Check c = {arena, json_array(arena), 0, &steps};
@@ -504,5 +525,12 @@ Str shape_message(Arena *arena, const Json *issues)
     Buf out = buf_init(arena, MIB);
     buf_lit(&out, "Validation error: ");
     write_issues(arena, &out, issues);
+    return buf_str(&out);
+}
+
+Str shape_list(Arena *arena, const Json *issues)
+{
+    Buf out = buf_init(arena, MIB);
+    json_write_pretty(&out, issues);
     return buf_str(&out);
 }
