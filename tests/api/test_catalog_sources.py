@@ -124,6 +124,31 @@ def test_the_last_good_state_stays(database, new_server, files, wrong, reason):
     assert problems(api, target) == [] and source(api, target)["state"] == "ok"
 
 
+BAD_LOCATION = (component("top") + "---\n" + location("inner", "./b.yaml")).replace("targets: [./b.yaml]", "targets: 1")
+
+
+@pytest.mark.parametrize("wrong", ["a: [unclosed", "just text", 500, BAD_LOCATION])
+def test_what_hangs_on_a_broken_document_stays(new_server, files, wrong):
+    target = files.url + "/all.yaml"
+    files["/all.yaml"] = component("top") + "---\n" + location("inner", "./b.yaml")
+    files["/b.yaml"] = location("deeper", "./c.yaml") + "---\n" + component("b")
+    files["/c.yaml"] = component("c")
+    api = new_server(config=config(files, ("url", target))).api
+    until(lambda: entity(api, "c"))
+    good = [entity(api, "top"), entity(api, "inner", "location"), entity(api, "b"), entity(api, "c")]
+    files["/all.yaml"] = wrong
+    read_again(api, target)
+    now = [entity(api, "top"), entity(api, "inner", "location"), entity(api, "b"), entity(api, "c")]
+    now[1].pop("status", None)
+    assert now == good
+    files["/c.yaml"] = component("c", owner="later")
+    read_again(api, target)
+    assert entity(api, "c")["spec"]["owner"] == "later", "what can be read still is"
+    files["/all.yaml"] = component("top")
+    read_again(api, target)
+    assert entity(api, "top") and not entity(api, "b") and not entity(api, "c")
+
+
 def test_an_error_names_line_column_and_entity(new_server, files):
     target = files.url + "/a.yaml"
     files["/a.yaml"] = component("fine") + "---\n" + component("bad").replace(", owner: team-a", "")
@@ -385,6 +410,26 @@ def test_a_git_repository_on_a_branch(new_server, files, tmp_path):
     git(repository, "commit", "-qam", "two")
     read_again(api, target)
     assert entity(api, "from-git")["spec"]["owner"] == "other"
+
+
+def test_a_repository_that_vanishes_takes_nothing_with_it(new_server, files, tmp_path):
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    git(repository, "init", "-q", "-b", "main")
+    (repository / "catalog-info.yaml").write_text(location("inner", files.url + "/b.yaml"))
+    files["/b.yaml"] = component("b")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    target = f"{repository}#main:**/catalog-info.yaml"
+    api = new_server(config=config(files, ("git", target))).api
+    until(lambda: entity(api, "b"))
+    repository.rename(tmp_path / "gone")
+    read_again(api, target)
+    assert source(api, target)["state"] == "failing"
+    assert entity(api, "b") and entity(api, "inner", "location")
+    (tmp_path / "gone").rename(repository)
+    read_again(api, target)
+    assert source(api, target)["state"] == "ok" and entity(api, "b")
 
 
 def test_a_push_event_reads_the_repository_at_once(new_server, files):

@@ -27,6 +27,7 @@ typedef struct Walk {
     Ingest ingest; /* first: a Walk is known to the parts as its Ingest */
     Queue queue;
     size_t next;
+    Map queued; /* refs of the Locations in it */
 } Walk;
 
 static void enqueue(Ingest *ingest, const Json *entity, Str location, unsigned depth)
@@ -34,6 +35,7 @@ static void enqueue(Ingest *ingest, const Json *entity, Str location, unsigned d
     Walk *walk = (Walk *)(void *)ingest;
     Pending pending = {json_clone(ingest->arena, entity), str_dup(ingest->arena, location), depth};
     VEC_PUSH(&walk->queue, pending);
+    map_put(&walk->queued, entity_ref_of_str(ingest->arena, entity), walk);
 }
 
 /* ---- documents */
@@ -94,13 +96,30 @@ static bool read_document(Ingest *ingest, Document *document, Arena *texts, bool
     return true;
 }
 
-/* The Locations that an unchanged document brought are walked from what is known of them. */
+/* The Locations that a document brought before and that stay (it is unchanged, or cannot be read, or
+ * says something wrong of them) are walked from what is known of them. */
 static void walk_known(Ingest *ingest, Document *document, unsigned depth)
 {
+    const Walk *walk = (const Walk *)(const void *)ingest;
     for (size_t i = 0; i < document->child_locations.n; i++) {
-        const Json *entity = map_get(&ingest->located, document->child_locations.at[i]);
-        if (entity) {
+        Str ref = document->child_locations.at[i];
+        const Json *entity = map_get(&ingest->located, ref);
+        bool stays = document->failed || !document->changed || map_has(&ingest->emitted, ref);
+        if (entity && stays && !map_has(&walk->queued, ref)) {
             enqueue(ingest, entity, document->location, depth);
+        }
+    }
+}
+
+/* The same for all documents of a Location whose targets are not known this time. */
+static void walk_kept(Ingest *ingest, Str parent_ref, unsigned depth)
+{
+    map_put(&ingest->kept, parent_ref, ingest);
+    for (MapEntry *entry = map_first(&ingest->documents); entry;
+         entry = map_next(&ingest->documents, entry)) {
+        Document *d = entry->value;
+        if (str_eq(d->parent_ref, parent_ref)) {
+            walk_known(ingest, d, depth + 1);
         }
     }
 }
@@ -127,6 +146,7 @@ parse_documents(Ingest *ingest, Document **documents, size_t n, Arena *texts, un
         }
         ingest->report->changed_documents++;
         TRY(ingest_document(ingest, d, depth + 1, enqueue));
+        walk_known(ingest, d, depth + 1);
         d->text = STR_EMPTY;
         if (ingest->job && job_is_cancelled(ingest->cx, ingest->job)) {
             return fail(ingest->cx, RC_BUSY, "the read was stopped");
@@ -201,7 +221,7 @@ static Rc walk_location(Ingest *ingest, const Json *entity, Str location, unsign
     bool is_required = !str_is(json_str(json_path(entity, "spec", "presence", NULL)), "optional");
     bool all_fine = collect_targets(ingest, entity, location, &targets, &err) == RC_OK;
     if (!all_fine) {
-        map_put(&ingest->kept, ref, ingest);
+        walk_kept(ingest, ref, depth);
         ingest->report->complete = false;
         ingest_problem(ingest, NULL, ref, err.detail[0] ? err.detail : "Error",
                        str_from(err.message), 0, 0);
@@ -276,6 +296,7 @@ static Walk *walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *rep
         .report = report,
     };
     walk->queue.arena = arena;
+    walk->queued = map_init(arena);
     walk->ingest.upserts.arena = walk->ingest.batch_arena;
     walk->ingest.upsert_documents.arena = walk->ingest.batch_arena;
     Json *own = NULL;
