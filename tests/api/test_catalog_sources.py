@@ -124,6 +124,38 @@ def test_the_last_good_state_stays(database, new_server, files, wrong, reason):
     assert problems(api, target) == [] and source(api, target)["state"] == "ok"
 
 
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_what_cannot_be_read_shows_on_the_location_that_names_it(database, new_server, files):
+    target = files.url + "/all.yaml"
+    files["/all.yaml"] = location("inner", "./b.yaml", "./c.yaml")
+    files["/b.yaml"], files["/c.yaml"] = component("b"), component("c")
+    api = new_server(pg=database == "postgresql", config=config(files, ("url", target))).api
+    until(lambda: entity(api, "c"))
+    good = entity(api, "inner", "location")
+    root = next(e for e in api.get("/api/catalog/entities?filter=kind=location").json() if e["metadata"]["name"] != "inner")
+    def shown():
+        items = entity(api, "inner", "location")["status"]["items"]
+        assert all((i["type"], i["level"]) == ("backstage.io/catalog-processing", "error") for i in items)
+        return sorted(i["message"] for i in items)
+
+    files["/b.yaml"], files["/c.yaml"] = 404, 503
+    read_again(api, target)
+    assert shown() == [f"Error: Unable to read url, could not read {files.url}/c.yaml, 503 Service Unavailable",
+                       f"NotFoundError: Unable to read url, no matching files found for {files.url}/b.yaml"]
+    files["/b.yaml"], files["/c.yaml"] = "a: [", component("c")
+    read_again(api, target)
+    (broken,) = shown()
+    assert broken.startswith(f"Error: YAML error at url:{files.url}/b.yaml, line 2, column 1: ")
+    files["/b.yaml"], files["/c.yaml"], files["/all.yaml"] = component("b"), component("c"), 500
+    read_again(api, target)
+    assert entity(api, "inner", "location") == good
+    (item,) = entity(api, root["metadata"]["name"], "location")["status"]["items"]
+    assert item["error"]["message"] == f"Unable to read url, could not read {target}, 500 Internal Server Error"
+    files["/all.yaml"] = location("inner", "./b.yaml", "./c.yaml")
+    read_again(api, target)
+    assert entity(api, root["metadata"]["name"], "location") == root
+
+
 BAD_LOCATION = (component("top") + "---\n" + location("inner", "./b.yaml")).replace("targets: [./b.yaml]", "targets: 1")
 
 

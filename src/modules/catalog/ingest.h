@@ -84,6 +84,12 @@ void ingest_problem(Ingest *ingest,
 /* managed-by-location and the like, for a copy of the entity that may be changed. */
 void ingest_annotate(const Reader *reader, Json *entity, Str location, Str origin, Arena *arena);
 
+/* A status item as Backstage has it: {"type":"backstage.io/catalog-processing",…}. */
+void ingest_status_item(Buf *out, const Problem *p);
+/* What could not be read shows on the Location that names it. In the last transaction, when the
+ * problems are written; *ret_changed: some entity shows something else than before. */
+MUST_CHECK Rc ingest_show_on_locations(Ingest *ingest, bool *ret_changed);
+
 /* Loads what is known of the source. */
 MUST_CHECK Rc ingest_load(Ingest *ingest);
 /* Writes the entities collected so far, when they are too many to hold, and forgets them. */

@@ -75,6 +75,24 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: refuse_entity
 UPDATE entities SET errors = $2 WHERE ref = $1 AND source_id = $3
 
+-- What a Location cannot read shows on itself; answers how many did not show it yet.
+-- name: show_on_location
+UPDATE entities SET errors = $2 WHERE ref = $1 AND source_id = $3 AND errors IS NOT $2
+-- for: pg
+UPDATE entities SET errors = $2 WHERE ref = $1 AND source_id = $3 AND errors IS DISTINCT FROM $2
+
+-- Locations whose targets can be read again. What was wrong with themselves stands beside them as a problem.
+-- name: clear_locations
+UPDATE entities SET errors = NULL WHERE source_id = $1 AND kind = 'location' AND errors IS NOT NULL
+    AND ref NOT IN (SELECT value FROM json_each($2))
+    AND ref NOT IN (SELECT entity_ref FROM catalog_problems
+        WHERE source_id = $1 AND entity_ref IS NOT NULL AND name <> 'ConflictError')
+-- for: pg
+UPDATE entities SET errors = NULL WHERE source_id = $1 AND kind = 'location' AND errors IS NOT NULL
+    AND ref NOT IN (SELECT jsonb_array_elements_text($2::jsonb))
+    AND ref NOT IN (SELECT entity_ref FROM catalog_problems
+        WHERE source_id = $1 AND entity_ref IS NOT NULL AND name <> 'ConflictError')
+
 -- name: clear_errors
 UPDATE entities SET errors = NULL WHERE errors IS NOT NULL AND source_id = $1
     AND document_id IN (SELECT value FROM json_each($2))

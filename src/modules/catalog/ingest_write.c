@@ -285,20 +285,12 @@ static Rc write_documents(Ingest *ingest, const Strs *forgotten)
                     : RC_OK;
 }
 
-/* [{"type":"backstage.io/catalog-processing","level":"error","message":…,"error":{…}}]: a status
- * item as Backstage has it. */
 static Str status_items(Arena *arena, const Problem *p)
 {
     Buf out = buf_init(arena, MIB);
-    buf_lit(&out,
-            "[{\"type\":\"backstage.io/catalog-processing\",\"level\":\"error\",\"message\":");
-    Str text = str_fmt(arena, "%.*s: %.*s", STR_ARG(p->name), STR_ARG(p->message));
-    buf_json_str(&out, text);
-    buf_lit(&out, ",\"error\":{\"name\":");
-    buf_json_str(&out, p->name);
-    buf_lit(&out, ",\"message\":");
-    buf_json_str(&out, p->message);
-    buf_lit(&out, "}}]");
+    buf_char(&out, '[');
+    ingest_status_item(&out, p);
+    buf_char(&out, ']');
     return buf_str(&out);
 }
 
@@ -352,7 +344,9 @@ static Rc write_problems(Ingest *ingest, const Strs *forgotten)
         TRY(tx_exec_many(cx->tx, &catalog_ingest_refuse_entity, refused.at, 3, refused.n / 3,
                          &cx->error));
     }
-    return refused.n || cleared ? query_touch(cx) : RC_OK;
+    bool shown;
+    TRY(ingest_show_on_locations(ingest, &shown));
+    return refused.n || cleared || shown ? query_touch(cx) : RC_OK;
 }
 
 /* When to look again: soon and ever later while it fails, else at the interval, spread by a tenth.
