@@ -85,11 +85,13 @@ static void add_finding(CatalogFiles *v, Finding finding)
     VEC_PUSH(&v->findings, finding);
 }
 
-static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
+static Rc read_include(
+    void *user, Str base, Str target, Arena *arena, Str *ret, Str *ret_location, Error *err)
 {
     CatalogFiles *v = user;
     Str location;
     TRY(location_resolve(arena, base, target, &location, err));
+    *ret_location = location;
     if (!str_starts(location, STR("file:"))) {
         v->unread = str_dup(v->arena, location);
         *ret = STR("{}");

@@ -83,12 +83,19 @@ bool entity_matches(const Json *entity, Str key, const Str *value);
  * the arena. */
 void entity_values(const Json *entity, Str key, Arena *arena, EntityFields *ret);
 
-/* {"$text": "./x"} and friends, replaced in place before validation. read gives the text of what
- * target, as it is written at base ("url:https://…" or "file:/…"), leads to; its err->detail names
- * the kind of error ("NotFoundError"). */
-typedef Rc (*EntityRead)(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err);
+/* What target, as it is written at base ("url:https://…" or "file:/…"), leads to: its text and its
+ * own location. err->detail names the kind of error ("NotFoundError"). */
+typedef Rc (*EntityRead)(
+    void *user, Str base, Str target, Arena *arena, Str *ret_text, Str *ret_location, Error *err);
+/* {"$text": "./x"} and friends ($json, $yaml, $openapi, $asyncapi), replaced in place before
+ * validation. */
 MUST_CHECK Rc entity_substitute(
     Json **entity, Str base_location, EntityRead read, void *user, Arena *arena, Error *err);
+
+/* The description of an API with what it refers to in other files put in; text itself when it
+ * refers to none. (entity_bundle.c) */
+MUST_CHECK Rc entity_bundle(
+    Str text, Str location, EntityRead read, void *user, Arena *arena, Str *ret, Error *err);
 
 /* Resolves a Location's relative target against the location it was read from: "url:…/a.yaml" +
  * "./b.yaml". */

@@ -45,22 +45,51 @@ Rc location_resolve(Arena *arena, Str base_location, Str target, Str *ret_locati
     return RC_OK;
 }
 
-static Rc parse_yaml(Substitute *s, Str text, Str value, Json **ret, Error *err)
+/* Where in the file that was read it went wrong is part of the message: line and column of the
+ * problem are those of the placeholder. */
+static Rc unparsable(Substitute *s, const char *what, const Json *value, Rc rc, Error *err)
+{
+    if (!err) {
+        return rc;
+    }
+    Str why = str_dup(s->arena, str_from(err->message));
+    return error_set_at(err, rc, value->line, value->column,
+                        "Placeholder %s data at %.*s, line %u, column %u: %.*s", what,
+                        STR_ARG(value->text), err->line, err->column, STR_ARG(why));
+}
+
+static Rc parse_yaml(Substitute *s, Str text, const Json *value, Json **ret, Error *err)
 {
     YamlDocument *docs;
     size_t n;
     Rc rc = yaml_parse_all(s->arena, text, NULL, &docs, &n, err);
     if (rc != RC_OK) {
-        error_prefix(err, "Placeholder $yaml failed to parse YAML data at %.*s", STR_ARG(value));
-        return rc;
+        return unparsable(s, "$yaml failed to parse YAML", value, rc, err);
     }
     if (n != 1) {
-        return error_set(
-            err, RC_INVALID,
+        return error_set_at(
+            err, RC_INVALID, value->line, value->column,
             "Placeholder $yaml expected to find exactly one document of data at %.*s, found %zu",
-            STR_ARG(value), n);
+            STR_ARG(value->text), n);
     }
     *ret = docs[0].root;
+    return RC_OK;
+}
+
+static Rc
+bundle(Substitute *s, Str key, Str text, Str location, const Json *value, Json **ret, Error *err)
+{
+    Str whole;
+    Rc rc = entity_bundle(text, location, s->read, s->user, s->arena, &whole, err);
+    if (rc != RC_OK) {
+        error_prefix(err, "Placeholder %.*s", STR_ARG(key));
+        if (err) {
+            err->line = value->line;
+            err->column = value->column;
+        }
+        return rc;
+    }
+    *ret = json_string(s->arena, whole);
     return RC_OK;
 }
 
@@ -89,21 +118,20 @@ static Rc resolve(Substitute *s, Str key, const Json *value, Json **ret, Error *
         return error_set(err, RC_LIMIT, "an entity may hold at most %d placeholders",
                          PLACEHOLDERS_MAX);
     }
-    Str text;
-    Rc rc = s->read(s->user, s->base, value->text, s->arena, &text, err);
+    Str text, location;
+    Rc rc = s->read(s->user, s->base, value->text, s->arena, &text, &location, err);
     if (rc != RC_OK) {
         return unreadable(s, key, value, rc, err);
     }
     if (str_is(key, "$yaml")) {
-        return parse_yaml(s, text, value->text, ret, err);
+        return parse_yaml(s, text, value, ret, err);
     }
     if (str_is(key, "$json")) {
         rc = json_parse(s->arena, text, NULL, ret, err);
-        if (rc != RC_OK) {
-            error_prefix(err, "Placeholder $json failed to parse JSON data at %.*s",
-                         STR_ARG(value->text));
-        }
-        return rc;
+        return rc == RC_OK ? rc : unparsable(s, "$json failed to parse JSON", value, rc, err);
+    }
+    if (!str_is(key, "$text")) {
+        return bundle(s, key, text, location, value, ret, err);
     }
     *ret = json_string(s->arena, text);
     return RC_OK;

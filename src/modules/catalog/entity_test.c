@@ -263,10 +263,12 @@ static void names_what_filters_look_in(void **state)
                         "Entity has duplicate keys that vary only in casing, 'spec.foo'");
 }
 
-static Rc read_file(void *user, Str base, Str target, Arena *into, Str *ret, Error *err)
+static Rc
+read_file(void *user, Str base, Str target, Arena *into, Str *ret, Str *ret_location, Error *err)
 {
     Str *seen = user, location;
     TRY(location_resolve(into, base, target, &location, err));
+    *ret_location = location;
     *seen = str_dup(into, location);
     if (str_is(location, "url:https://h/x/def.txt")) {
         *ret = STR("hello");
@@ -303,6 +305,65 @@ static void replaces_placeholders(void **state)
     assert_int_equal(
         entity_substitute(&e, STR("url:https://h/x/main.yaml"), read_file, &seen, arena, &err),
         RC_INVALID);
+}
+
+typedef struct BundleFile {
+    const char *location, *text;
+} BundleFile;
+
+static const BundleFile bundle_files[] = {
+    {"url:https://h/a/main.yaml", "a: {$ref: './b.yaml#/x'}\nb: {$ref: '#/a'}\nc: {$ref: "
+     "'./b.yaml#/x'}\nd: [{$ref: sub/c.json}]\n"},
+    {"url:https://h/a/b.yaml",
+     "x: {p: {$ref: '#/y'}, q: {$ref: 'main.yaml#/b'}}\ny: {self: {$ref: '#/x'}}\n"},
+    {"url:https://h/a/sub/c.json",   "{\"up\": {\"$ref\": \"../b.yaml#/y\"}}"},
+    {"url:https://h/a/plain.yaml",   "a: {$ref: '#/b'} # as written\nb: 1\n"},
+    {"url:https://h/a/nowhere.yaml", "a: {$ref: './b.yaml#/z'}\n"},
+    {"url:https://h/a/broken.yaml",  "a: {$ref: './worse.yaml'}\n"},
+    {"url:https://h/a/worse.yaml",   "a: [\n"},
+};
+
+static Rc
+read_bundle(void *user, Str base, Str target, Arena *into, Str *ret, Str *ret_location, Error *err)
+{
+    (void)user;
+    TRY(location_resolve(into, base, target, ret_location, err));
+    for (size_t i = 0; i < ARRAY_LEN(bundle_files); i++) {
+        if (str_is(*ret_location, bundle_files[i].location)) {
+            *ret = str_from(bundle_files[i].text);
+            return RC_OK;
+        }
+    }
+    return error_set(err, RC_NOT_FOUND, "no such file");
+}
+
+static Json *openapi_of(const char *file, Rc expected, Error *err)
+{
+    Json *e = parse(str_fmt(arena, "a: {$openapi: %s}\n", file).ptr);
+    Rc rc = entity_substitute(&e, STR("url:https://h/a/e.yaml"), read_bundle, NULL, arena, err);
+    if (rc != expected) {
+        fail_msg("%s: %s", file, err->message);
+    }
+    return e;
+}
+
+static void puts_files_of_an_api_together(void **state)
+{
+    (void)state;
+    Error err = {0};
+    Json *whole = parse(str_cstr(arena, json_str_at(openapi_of("main.yaml", RC_OK, &err), "a")));
+    assert_string_equal(json_to_str(arena, whole).ptr,
+                        "{\"a\":{\"p\":{\"self\":{\"$ref\":\"#/a\"}},\"q\":{\"$ref\":\"#/b\"}},"
+                        "\"b\":{\"$ref\":\"#/a\"},\"c\":{\"$ref\":\"#/a\"},"
+                        "\"d\":[{\"up\":{\"$ref\":\"#/a/p\"}}]}");
+    assert_string_equal(str_cstr(arena, json_str_at(openapi_of("plain.yaml", RC_OK, &err), "a")),
+                        bundle_files[3].text);
+    openapi_of("nowhere.yaml", RC_NOT_FOUND, &err);
+    assert_string_equal(err.message,
+                        "Placeholder $openapi: url:https://h/a/b.yaml has nothing at #/z");
+    assert_int_equal(err.line, 1);
+    openapi_of("broken.yaml", RC_MALFORMED, &err);
+    assert_non_null(strstr(err.message, "could not be parsed: url:https://h/a/worse.yaml, line 2"));
 }
 
 static void takes_kinds_of_people(void **state)
@@ -373,6 +434,7 @@ int main(void)
         cmocka_unit_test(states_relations_forward),
         cmocka_unit_test(names_what_filters_look_in),
         cmocka_unit_test(replaces_placeholders),
+        cmocka_unit_test(puts_files_of_an_api_together),
         cmocka_unit_test(takes_kinds_of_people),
         cmocka_unit_test(is_quick),
     };

@@ -98,7 +98,8 @@ typedef struct Include {
     Document *document;
 } Include;
 
-static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
+static Rc read_include(
+    void *user, Str base, Str target, Arena *arena, Str *ret, Str *ret_location, Error *err)
 {
     Include *include = user;
     Str location;
@@ -107,6 +108,7 @@ static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret,
     include->document->new_hash =
         STR(""); /* a placeholder's text may change while the document does not */
     TRY(reader_resolve(include->ingest->reader, base, target, arena, &location, err));
+    *ret_location = location;
     Rc rc = reader_read(include->ingest->reader, location, STR_EMPTY, arena, &text, err);
     if (rc == RC_OK) {
         *ret = text.text;

@@ -23,11 +23,13 @@ typedef struct Found {
 } Found;
 typedef VEC(Found) FoundList;
 
-static Rc read_include(void *user, Str base, Str target, Arena *arena, Str *ret, Error *err)
+static Rc read_include(
+    void *user, Str base, Str target, Arena *arena, Str *ret, Str *ret_location, Error *err)
 {
     Str location;
     ReadText text;
     TRY(reader_resolve(user, base, target, arena, &location, err));
+    *ret_location = location;
     Rc rc = reader_read(user, location, STR_EMPTY, arena, &text, err);
     if (rc == RC_OK) {
         *ret = text.text;
