@@ -52,6 +52,14 @@ def test_unknown_query_parameters_are_refused(api, method, path, body):
     assert (answer.status, message(answer)) == (400, "Unknown query parameter 'x'"), answer
 
 
+@pytest.mark.parametrize("path, status", [
+    ("/entities/", 200), ("/entities/by-query/?limit=0", 200), ("/locations/", 200), ("/nothing/", 404), ("/", 404),
+])
+def test_a_slash_at_the_end_does_not_matter(api, path, status):
+    answer = api.get(CATALOG + path)
+    assert answer.status == status and (status == 200 or answer.body == b""), answer
+
+
 def test_a_location_with_unknown_members_is_refused(api):
     answer = api.post(f"{CATALOG}/locations", json_body={"type": "url", "target": "https://h/x", "colour": "red"})
     assert (answer.status, message(answer)) == (400, UNKNOWN_KEY), answer

@@ -405,6 +405,17 @@ def test_kinds_that_the_rules_do_not_name_are_refused(new_server, files):
     assert entity(api, "g", "group") is None
 
 
+def test_rules_of_a_location_add_to_the_usual_kinds(new_server, files):
+    head = "apiVersion: backstage.io/v1alpha1\nkind: {}\nmetadata: {{ name: x }}\nspec: {}\n"
+    files["/a.yaml"] = "---\n".join((component("x"), head.format("User", "{ memberOf: [] }"), head.format("System", "{ owner: me }")))
+    api = new_server(config=f"catalog: {{ locations: [{{ type: url, target: '{files.url}/a.yaml', rules: [{{ allow: [User] }}] }}] }}\n"
+                            f"backend: {{ reading: {{ allow: [{{ host: '127.0.0.1:{files.port}' }}] }} }}\n").api
+    until(lambda: source(api, files.url + "/a.yaml")["read_at"])
+    assert entity(api, "x") and entity(api, "x", "user") and not entity(api, "x", "system")
+    (problem,) = problems(api, files.url + "/a.yaml")
+    assert problem["name"] == "NotAllowedError" and problem["entity_ref"] == "system:default/x"
+
+
 def test_files_and_folders_by_pattern(new_server, files, tmp_path):
     (tmp_path / "a/deep").mkdir(parents=True)
     (tmp_path / "a/catalog-info.yaml").write_text(component("fa"))

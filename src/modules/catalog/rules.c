@@ -5,8 +5,8 @@
 
 #include "modules/catalog/catalog_priv.h"
 
-/* What locations of the API may bring when nothing is configured. What the operator wrote into the
- * configuration himself may bring any kind. */
+/* What any location may bring when catalog.rules says nothing; rules of its own add to that. What
+ * the operator wrote into the configuration himself, without rules, may bring any kind. */
 static const char *const default_kinds[] = {"Component", "API", "Location"};
 
 static bool names_kind(const Json *allow, const Json *entity)
@@ -66,8 +66,8 @@ bool rules_allow(const Json *rules, const Json *own, Str origin, Str location, c
     if (rules && rules->type == JSON_ARRAY) {
         return false;
     }
-    if (str_is(origin, "config")) {
-        return !own;
+    if (str_is(origin, "config") && !own) {
+        return true;
     }
     for (size_t i = 0; i < ARRAY_LEN(default_kinds); i++) {
         if (str_eq_nocase(json_str_at(entity, "kind"), str_from(default_kinds[i]))) {

@@ -85,6 +85,14 @@ static void refuse_method(Error *err, HttpMethod method, Str allow)
               method == HTTP_OTHER ? "That" : http_method_name(method), STR_ARG(allow));
 }
 
+/* Backstage takes a slash at the end of its paths. */
+static Str routed_path(const Api *api, Str path)
+{
+    return path.len > 1 && path.ptr[path.len - 1] == '/' && is_backstage_path(api, path)
+               ? str_sub(path, 0, path.len - 1)
+               : path;
+}
+
 static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc rc, Str allow)
 {
     Str path = http_path(r);
@@ -148,8 +156,8 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
     http_set_user(r, state);
     api_identify(arena, http_header(r, "X-Request-Id"), http_header(r, "traceparent"),
                  &state->request_id, &state->trace_id);
-    Rc rc = contract_match(api->platform->contract, http_method(r), http_path(r), arena, &state->op,
-                           state->path, &state->n_path, &allow);
+    Rc rc = contract_match(api->platform->contract, http_method(r), routed_path(api, http_path(r)),
+                           arena, &state->op, state->path, &state->n_path, &allow);
     if (rc != RC_OK) {
         return answer_unrouted(api, r, state, rc, allow);
     }
