@@ -59,6 +59,8 @@ typedef struct HttpApp {
      * request may send; a larger one is answered 413 through `too_large` (declared size: before
      * upload). */
     HttpRun (*accept)(void *user, HttpRequest *r, size_t *ret_max_body);
+    /* On the I/O thread it may call http_serve_on_worker instead of answering: then it is called
+     * once more, on a worker. */
     void (*serve)(void *user, HttpRequest *r);
     /* Errors the server itself must answer (400, 413, 431, 503): lets the application give the body
      * its form. Must respond. err is never NULL. */
@@ -132,6 +134,11 @@ void *http_user(const HttpRequest *r);
 /* Decoded query parameters in order, in the request's arena. A malformed percent-escape is kept as
  * written. */
 const HttpPair *http_query_pairs(HttpRequest *r, size_t *ret_n);
+
+/* Whether `serve` runs on the I/O thread, where it must not block. */
+bool http_is_inline(const HttpRequest *r);
+/* Instead of an answer, from `serve` on the I/O thread: what this request needs would block. */
+void http_serve_on_worker(HttpRequest *r);
 
 /* ---- body of HTTP_RUN_STREAM, on the worker. Up to `max` bytes into out; *ret_n 0 at the end.
  * Blocks. Fails: RC_TIMEOUT, RC_LIMIT, RC_MALFORMED (client gone). */

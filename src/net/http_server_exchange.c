@@ -313,8 +313,10 @@ static enum MHD_Result finish(HttpRequest *r)
     }
     if (r->run == HTTP_RUN_INLINE) {
         app->serve(app->user, r);
-        ASSERT(r->is_answered);
-        return response_queue(r);
+        ASSERT(r->is_answered || r->run == HTTP_RUN_WORKER);
+        if (r->is_answered) {
+            return response_queue(r);
+        }
     }
     if (!lend(r)) {
         return response_queue(r);

@@ -155,6 +155,17 @@ Str http_body(const HttpRequest *r)
     return buf_str(&r->body);
 }
 
+bool http_is_inline(const HttpRequest *r)
+{
+    return r->run == HTTP_RUN_INLINE;
+}
+
+void http_serve_on_worker(HttpRequest *r)
+{
+    ASSERT(r->run == HTTP_RUN_INLINE && !r->is_answered);
+    r->run = HTTP_RUN_WORKER;
+}
+
 int64_t http_started_us(const HttpRequest *r)
 {
     return r->started_us;

@@ -449,6 +449,8 @@ static void test_queue_full(void **state)
     assert_true(reply_has(&reply, "\r\nRetry-After: 1\r\n"));
     assert_int_equal(client_ask(&late, POST("/upload", "Content-Length: 1\r\n", "1"), &reply), 503);
     assert_int_equal(client_ask(&late, GET("/hello"), &reply), 200); /* inline needs no worker */
+    assert_int_equal(client_ask(&late, GET("/later"), &reply),
+                     503); /* until it finds that it does */
     test_gate_set(&server, true);
     for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
         client_reply(&clients[i], false, &reply);
@@ -456,6 +458,11 @@ static void test_queue_full(void **state)
         client_close(&clients[i]);
     }
     assert_int_equal(client_ask(&late, GET("/work"), &reply), 200);
+    for (int i = 0; i < 2; i++) { /* the connection goes on */
+        assert_int_equal(client_ask(&late, POST("/later", "Content-Length: 4\r\n", "body"), &reply),
+                         200);
+        assert_string_equal(reply.body, "later body");
+    }
     client_close(&late);
     test_server_end(&server, 0);
 }

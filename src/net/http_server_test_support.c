@@ -127,6 +127,10 @@ static void serve(void *user, HttpRequest *r)
 
     if (str_is(path, "/echo") || str_is(path, "/wecho")) {
         respond_text(r, 200, str_dup(http_arena(r), http_body(r)));
+    } else if (str_is(path, "/later") && http_is_inline(r)) {
+        http_serve_on_worker(r);
+    } else if (str_is(path, "/later")) {
+        respond_text(r, 200, str_fmt(http_arena(r), "later %.*s", STR_ARG(http_body(r))));
     } else if (str_is(path, "/gate") || str_is(path, "/wgate")) {
         pass_gate(server);
         respond_text(r, 200, STR("passed"));

@@ -39,6 +39,10 @@ Rc ctx_read(Ctx *cx)
     if (cx->tx) {
         return RC_OK;
     }
+    /* PostgreSQL is a network away: an I/O thread answers from memory or not at all. */
+    if (cx->on_io_thread && db_kind(cx->platform->db) == DB_POSTGRES) {
+        return fail(cx, RC_BUSY, "The database is not read on this thread");
+    }
     TRY(db_read(cx->platform->db, cx->on_io_thread, &cx->tx, &cx->error));
     tx_deadline(cx->tx, cx->deadline_us);
     return RC_OK;

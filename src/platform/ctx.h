@@ -71,7 +71,9 @@ Rc fail(Ctx *cx, Rc code, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 /* As fail(RC_INVALID, "…") with one field: pointer as in FieldError. */
 Rc fail_field(Ctx *cx, Str pointer, const char *fmt, ...) PRINTF_FORMAT(3, 4);
 
-/* Opens a read scope if nothing is open (inline on I/O threads). The dispatcher ends it. */
+/* Opens a read scope if nothing is open. The dispatcher ends it. On an I/O thread it fails with
+ * RC_BUSY rather than wait, and always on PostgreSQL; the dispatcher then runs the operation anew
+ * on a worker. */
 MUST_CHECK Rc ctx_read(Ctx *cx);
 /* The same from the primary, to read one's own writes; ASSERTs that none is open. */
 MUST_CHECK Rc ctx_read_primary(Ctx *cx);

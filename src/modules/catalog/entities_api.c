@@ -215,6 +215,7 @@ static Rc read_query(Ctx *cx, const Call *call, EntityQuery *q)
 
 static Rc reply_page(Ctx *cx, Call *call, const EntityQuery *q, const FieldList *fields)
 {
+    TRY(query_short(cx, (size_t)MAX(q->limit, 0), fields));
     Buf *out = reply_buf(cx, (size_t)MAX(q->limit, 0) * QUERY_ITEM_BYTES);
     TRY(query_page(cx, q, fields, out));
     return reply_built(cx, call, out);
@@ -374,6 +375,7 @@ Rc catalog_entities_by_refs(Ctx *cx, Call *call)
     if (n > QUERY_REFS_MAX) {
         return fail(cx, RC_LIMIT, "More than %d entities are asked for at once", QUERY_REFS_MAX);
     }
+    TRY(query_short(cx, n, &fields));
     Buf *out = reply_buf(cx, n * QUERY_ITEM_BYTES);
     TRY(entities_by_refs(cx, refs, n, filter, &fields, out));
     return reply_built(cx, call, out);

@@ -312,15 +312,15 @@ typedef struct BundleFile {
 } BundleFile;
 
 static const BundleFile bundle_files[] = {
-    {"url:https://h/a/main.yaml", "a: {$ref: './b.yaml#/x'}\nb: {$ref: '#/a'}\nc: {$ref: "
-     "'./b.yaml#/x'}\nd: [{$ref: sub/c.json}]\n"},
+    {"url:https://h/a/main.yaml",    "a: {$ref: './b.yaml#/x'}\nb: {$ref: '#/a'}\nc: {$ref: "
+                                  "'./b.yaml#/x'}\nd: [{$ref: sub/c.json}]\n"},
     {"url:https://h/a/b.yaml",
-     "x: {p: {$ref: '#/y'}, q: {$ref: 'main.yaml#/b'}}\ny: {self: {$ref: '#/x'}}\n"},
-    {"url:https://h/a/sub/c.json",   "{\"up\": {\"$ref\": \"../b.yaml#/y\"}}"},
-    {"url:https://h/a/plain.yaml",   "a: {$ref: '#/b'} # as written\nb: 1\n"},
-    {"url:https://h/a/nowhere.yaml", "a: {$ref: './b.yaml#/z'}\n"},
-    {"url:https://h/a/broken.yaml",  "a: {$ref: './worse.yaml'}\n"},
-    {"url:https://h/a/worse.yaml",   "a: [\n"},
+     "x: {p: {$ref: '#/y'}, q: {$ref: 'main.yaml#/b'}}\ny: {self: {$ref: '#/x'}}\n"                           },
+    {"url:https://h/a/sub/c.json",   "{\"up\": {\"$ref\": \"../b.yaml#/y\"}}"                                 },
+    {"url:https://h/a/plain.yaml",   "a: {$ref: '#/b'} # as written\nb: 1\n"                                  },
+    {"url:https://h/a/nowhere.yaml", "a: {$ref: './b.yaml#/z'}\n"                                             },
+    {"url:https://h/a/broken.yaml",  "a: {$ref: './worse.yaml'}\n"                                            },
+    {"url:https://h/a/worse.yaml",   "a: [\n"                                                                 },
 };
 
 static Rc

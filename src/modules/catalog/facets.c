@@ -236,7 +236,7 @@ Rc facets_answer(Ctx *cx, const Str *facets, size_t n, const Json *filter, Str *
         *ret = buf_str(&f.out);
         return RC_OK;
     }
-    TRY(ctx_read(cx));
+    TRY(query_search(cx));
     TRY(answer(&f, facets, n));
     *ret = buf_str(&f.out);
     cache_put(cx, CACHE_ANSWERS, version, key, STR_EMPTY, *ret);

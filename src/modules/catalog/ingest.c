@@ -96,8 +96,8 @@ static bool read_document(Ingest *ingest, Document *document, Arena *texts, bool
     return true;
 }
 
-/* The Locations that a document brought before and that stay (it is unchanged, or cannot be read, or
- * says something wrong of them) are walked from what is known of them. */
+/* The Locations that a document brought before and that stay (it is unchanged, or cannot be read,
+ * or says something wrong of them) are walked from what is known of them. */
 static void walk_known(Ingest *ingest, Document *document, unsigned depth)
 {
     const Walk *walk = (const Walk *)(const void *)ingest;

@@ -19,6 +19,7 @@ enum {
     QUERY_TERM_MAX = 1000,      /* bytes of fullTextFilterTerm */
     QUERY_SORTED_MAX = 200000,  /* entities sorted by a key that no index holds */
     QUERY_REFS_MAX = 10000,     /* of one by-refs request */
+    QUERY_INLINE_MAX = 200,     /* entities of an answer that an I/O thread makes */
     QUERY_ANCESTORS_MAX = 1000,
 };
 #define QUERY_REPLY_MAX (48 * MIB) /* bytes of one page; the rest is on the next */
@@ -141,6 +142,11 @@ typedef enum CacheName { CACHE_ANSWERS, CACHE_ENTITIES, CACHE_COUNT } CacheName;
  * process commits may show up to QUERY_VERSION_LEASE_US later. Read before what is to be cached. */
 #define QUERY_VERSION_LEASE_US (50 * INT64_C(1000))
 MUST_CHECK Rc query_version(Ctx *cx, int64_t *ret);
+/* Before looking for entities in the database: opens a read scope. RC_BUSY on an I/O thread, where
+ * only what the caches have is answered; the operation then runs anew on a worker. */
+MUST_CHECK Rc query_search(Ctx *cx);
+/* The same for an answer whose making alone would keep an I/O thread for too long. */
+MUST_CHECK Rc query_short(Ctx *cx, size_t n_entities, const FieldList *fields);
 /* use(user, value) while the value is sure to be there: shortly, other threads wait. False when it
  * is not there. */
 bool cache_use(Ctx *cx,

@@ -79,6 +79,18 @@ Rc query_version(Ctx *cx, int64_t *ret)
     return RC_OK;
 }
 
+Rc query_search(Ctx *cx)
+{
+    return cx->on_io_thread ? fail(cx, RC_BUSY, "The catalog is not searched on this thread")
+                            : ctx_read(cx);
+}
+
+Rc query_short(Ctx *cx, size_t n_entities, const FieldList *fields)
+{
+    bool is_short = n_entities <= QUERY_INLINE_MAX && fields->n == 0;
+    return cx->on_io_thread && !is_short ? query_search(cx) : RC_OK;
+}
+
 Rc query_touch(Ctx *cx)
 {
     tx_on_commit(cx->tx, query_changed, NULL);

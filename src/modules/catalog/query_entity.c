@@ -63,7 +63,7 @@ static Rc filtered_by_refs(
     Str *items = ARENA_ARRAY(cx->arena, Str, n + 1);
     SqlBuild b = sql_init(cx->arena, db_kind(cx->platform->db), catalog_kinds(cx->platform));
     b.probe = true;
-    TRY(ctx_read(cx));
+    TRY(query_search(cx));
     TRY(write_refs_sql(&b, refs, n, filter));
     TRY(tx_query_sql(cx->tx, buf_str(&b.sql), b.params.at, b.params.n, &rows, &cx->error));
     while (rows_next(rows)) {

@@ -453,7 +453,7 @@ static Rc scan_sorted(Scan *s, EntityRowFn fn, void *user)
 Rc query_scan(Ctx *cx, const EntityScan *ask, EntityRowFn fn, void *user)
 {
     int64_t all = 0;
-    TRY(ctx_read(cx));
+    TRY(query_search(cx));
     if (ask->total >= 0 && ask->query->filter) {
         EntityQuery everything = {0};
         TRY(query_total(cx, &everything, &all));
@@ -575,7 +575,7 @@ Rc query_total(Ctx *cx, const EntityQuery *q, int64_t *ret)
     if (cache_get(cx, CACHE_ANSWERS, version, key, &known) && str_to_i64(buf_str(&known), ret)) {
         return RC_OK;
     }
-    TRY(ctx_read(cx));
+    TRY(query_search(cx));
     TRY(count(cx, q, ret));
     Str text = str_fmt(cx->arena, "%lld", (long long)*ret);
     cache_put(cx, CACHE_ANSWERS, version, key, STR_EMPTY, text);

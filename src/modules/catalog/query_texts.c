@@ -92,7 +92,7 @@ static Rc read_missing(Texts *t, const Strs *keys, Map *found)
         return RC_OK;
     }
     bool by_number = is_number(keys->at[0]);
-    TRY(ctx_read(cx));
+    TRY(query_search(cx));
     TRY(tx_query(cx->tx, by_number ? &catalog_query_by_numbers : &catalog_query_by_refs,
                  PARAMS(P_STR(missing_json(cx->arena, keys))), &rows, &cx->error));
     while (rows_next(rows)) {

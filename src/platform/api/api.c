@@ -140,12 +140,6 @@ static HttpRun answer_off(Api *api, HttpRequest *r, ApiRequest *state)
 
 /* ---- the server's callbacks */
 
-/* PostgreSQL is a network away: what reads from it must not hold an I/O thread. */
-static bool may_block(const Api *api, const Operation *op)
-{
-    return !op->public_ && api->platform->db && db_kind(api->platform->db) == DB_POSTGRES;
-}
-
 static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
 {
     Api *api = user;
@@ -167,7 +161,7 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
     *ret_max_body = state->op->max_body;
     switch (state->op->run) {
     case RUN_INLINE:
-        return may_block(api, state->op) ? HTTP_RUN_WORKER : HTTP_RUN_INLINE;
+        return HTTP_RUN_INLINE;
     case RUN_STREAM:
         return HTTP_RUN_STREAM;
     case RUN_WORKER:
@@ -188,7 +182,7 @@ static void on_serve(void *user, HttpRequest *r)
         .request_id = state->request_id,
         .trace_id = state->trace_id,
         .address = http_peer(r),
-        .on_io_thread = op->run == RUN_INLINE && !may_block(api, op),
+        .on_io_thread = op->run == RUN_INLINE && http_is_inline(r),
     };
     Call call = {.op = op, .http = r, .n_path = state->n_path};
     memcpy(call.path, state->path, sizeof(call.path));
@@ -199,6 +193,10 @@ static void on_serve(void *user, HttpRequest *r)
         call.raw_body = http_body(r);
     }
     state->rc = api_run(api, &cx, &call, http_target(r));
+    if (api_is_for_worker(&cx, &call, state->rc)) {
+        http_serve_on_worker(r);
+        return;
+    }
     state->actor = cx.actor.name;
     if (!call.reply.sent) {
         respond(api, r, &call, state->request_id);

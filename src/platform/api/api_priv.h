@@ -58,6 +58,8 @@ void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, St
 /* Everything between routing and sending: the reply is in call->reply, errors included. target:
  * path and query as received. */
 Rc api_run(Api *api, Ctx *cx, Call *call, Str target);
+/* What api_run gave on an I/O thread is no answer: the operation is to run anew on a worker. */
+bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc);
 
 /* ---- api_params.c, api_body.c: fail with RC_MALFORMED, RC_INVALID, RC_MEDIA_TYPE */
 MUST_CHECK Rc api_check_params(Ctx *cx, const Call *call);

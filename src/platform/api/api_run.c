@@ -178,6 +178,11 @@ static void log_failure(const Ctx *cx, const Call *call)
     }
 }
 
+bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc)
+{
+    return cx->on_io_thread && rc == RC_BUSY && !call->reply.sent;
+}
+
 Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
 {
     Rc rc = prepare(api, cx, call);
@@ -188,8 +193,8 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
     if (rc == RC_OK) {
         rc = api_finish_reply(cx, call);
     }
-    if (rc == RC_OK) {
-        return RC_OK;
+    if (rc == RC_OK || api_is_for_worker(cx, call, rc)) {
+        return rc;
     }
     if (cx->error.code == RC_OK) {
         fail(cx, rc, "%s", rc_title(rc));
