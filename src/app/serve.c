@@ -163,6 +163,18 @@ static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
     return RC_OK;
 }
 
+/* Another process on the same database has news. */
+static void on_notice(void *user, unsigned topics)
+{
+    Platform *p = user;
+    if (topics & TOPIC_EVENTS) {
+        events_wake(p->events);
+    }
+    if (topics & TOPIC_JOBS) {
+        jobs_wake(p->jobs);
+    }
+}
+
 /* Between building and freeing: everything that has threads. */
 static Rc run(App *app, const sigset_t *signals, Error *err)
 {
@@ -175,7 +187,10 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     Str url = STR_EMPTY;
     TRY(authentication(p->settings, &options, err));
     TRY(telemetry_start(p, err));
-    Rc rc = api_new(p, &options, &api, err);
+    Rc rc = db_listen(p->db, on_notice, p, err);
+    if (rc == RC_OK) {
+        rc = api_new(p, &options, &api, err);
+    }
     if (rc == RC_OK) {
         rc = listen_on(app, api, &url, err);
     }
@@ -204,6 +219,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     events_stop(p->events);
     stop_modules(p, started);
     http_server_free(p->server);
+    db_listen_stop(p->db);
     telemetry_stop(p);
     api_free(api);
     return rc;

@@ -46,6 +46,9 @@ typedef struct Platform {
     const char *instance; /* UUID of this process, for leases */
 } Platform;
 
+/* Of db_notify: what processes on one database tell each other of. */
+enum { TOPIC_EVENTS = 1, TOPIC_JOBS = 2 };
+
 typedef enum ActorKind { ACTOR_ANONYMOUS, ACTOR_USER, ACTOR_SERVICE, ACTOR_SYSTEM } ActorKind;
 typedef struct Actor {
     ActorKind kind;

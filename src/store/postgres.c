@@ -13,6 +13,7 @@ static const DbOps postgres_ops;
 static void postgres_close(Db *base)
 {
     PgDb *db = (PgDb *)base;
+    pg_listen_stop(base);
     pool_done(&db->primary);
     if (db->has_replica) {
         pool_done(&db->replica);
@@ -257,6 +258,10 @@ static const DbOps postgres_ops = {
     .script = pg_script,
     .check = pg_check,
     .backup = postgres_backup,
+    .listen = pg_listen,
+    .listen_stop = pg_listen_stop,
+    .notify = pg_notify,
+    .is_listening = pg_is_listening,
     .stats = postgres_stats,
     .rows_next = pg_rows_next,
     .rows_close = pg_rows_close,

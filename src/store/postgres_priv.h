@@ -6,6 +6,7 @@
  *   postgres_stmt.c   statements, errors
  *   postgres_many.c   one statement for many rows: packed, pipelined
  *   postgres_wait.c   waiting for an answer, and cancelling
+ *   postgres_listen.c telling other processes of news, and being told
  *   postgres_rows.c   results */
 #ifndef STORE_POSTGRES_PRIV_H
 #define STORE_POSTGRES_PRIV_H
@@ -71,10 +72,13 @@ void pool_give(PgConn *conn); /* closes it when it is lost or inside a transacti
  */
 void pool_drop_idle(PgPool *pool);
 
+typedef struct PgListener PgListener;
+
 typedef struct PgDb {
     Db base;
     PgPool primary, replica;
     bool has_replica;
+    PgListener *listener; /* NULL: not started; set before the other threads are */
     _Atomic uint64_t reads;
 } PgDb;
 
@@ -128,6 +132,12 @@ Rc pg_check(Db *db, const StmtKey *key, Error *err);
 /* postgres_many.c */
 Rc pg_exec_many(
     Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
+
+/* postgres_listen.c; see db_listen in store.h */
+MUST_CHECK Rc pg_listen(Db *base, DbOnNotice on_notice, void *user, Error *err);
+void pg_listen_stop(Db *base);
+void pg_notify(Db *base, unsigned topics);
+bool pg_is_listening(const Db *base);
 
 /* postgres_rows.c: takes the result. */
 Rows *pg_rows_new(PGresult *result);

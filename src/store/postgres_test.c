@@ -347,6 +347,90 @@ static void test_row_lock_is_not_waited_for_ever(void **state)
     assert_ok(f, db_commit(tx, &f->err));
 }
 
+typedef struct Heard {
+    atomic_uint topics, calls;
+} Heard;
+
+static void on_notice(void *user, unsigned topics)
+{
+    Heard *heard = user;
+    atomic_fetch_or(&heard->topics, topics);
+    atomic_fetch_add(&heard->calls, 1);
+}
+
+static void wait_heard(Heard *heard, unsigned topics)
+{
+    int64_t until = time_monotonic_us() + 20 * US_PER_SECOND;
+    while ((atomic_load(&heard->topics) & topics) != topics) {
+        assert_true(time_monotonic_us() < until);
+        thread_sleep_us(US_PER_MS);
+    }
+}
+
+static void wait_listening(Db *db, bool wanted)
+{
+    int64_t until = time_monotonic_us() + 20 * US_PER_SECOND;
+    while (db_is_listening(db) != wanted) {
+        assert_true(time_monotonic_us() < until);
+        thread_sleep_us(US_PER_MS);
+    }
+}
+
+/* Two handles stand for two processes. */
+static void test_notices(void **state)
+{
+    enum { BURST = 1000 };
+    Fixture *f = need_db(state);
+    Heard one = {0}, two = {0};
+    Db *other = NULL;
+    assert_ok(f, db_open(f->url, NULL, &other, &f->err));
+    db_notify(f->db, 1); /* nobody is there */
+    assert_ok(f, db_listen(f->db, on_notice, &one, &f->err));
+    assert_ok(f, db_listen(other, on_notice, &two, &f->err));
+    wait_heard(&one, 0xff); /* to look at what was said before */
+    wait_heard(&two, 0xff);
+    assert_true(db_is_listening(f->db) && db_is_listening(other));
+    atomic_store(&one.topics, 0);
+    atomic_store(&two.topics, 0);
+    db_notify(other, 2);
+    wait_heard(&one, 2);
+    assert_int_equal(atomic_load(&one.topics), 2);
+    unsigned before = atomic_load(&one.calls);
+    for (int i = 0; i < BURST; i++) {
+        db_notify(other, 1);
+    }
+    wait_heard(&one, 1);
+    db_notify(other, 4); /* comes after the last of the burst */
+    wait_heard(&one, 4);
+    assert_in_range(atomic_load(&one.calls) - before, 1, BURST / 2); /* sent together */
+    assert_int_equal(atomic_load(&two.topics), 0);                   /* nobody is told of its own */
+    db_listen_stop(other);
+    db_close(other);
+    db_listen_stop(f->db);
+    assert_false(db_is_listening(f->db));
+}
+
+static void test_notices_after_an_outage(void **state)
+{
+    Fixture *f = need_db(state);
+    Heard heard = {0};
+    if (!test_pg_is_private()) {
+        skip();
+    }
+    assert_ok(f, db_listen(f->db, on_notice, &heard, &f->err));
+    wait_heard(&heard, 0xff);
+    atomic_store(&heard.topics, 0);
+    test_pg_stop(true);
+    wait_heard(&heard, 0xff); /* to look more often */
+    wait_listening(f->db, false);
+    atomic_store(&heard.topics, 0);
+    db_notify(f->db, 1); /* does not block; goes out later */
+    test_pg_start();
+    wait_listening(f->db, true);
+    wait_heard(&heard, 0xff); /* something may have been missed */
+    db_listen_stop(f->db);
+}
+
 static void test_backup_names_the_tool(void **state)
 {
     Fixture *f = need_db(state);
@@ -373,6 +457,8 @@ static const struct CMUnitTest tests[] = {
     TEST(test_statement_timeout),
     TEST(test_row_lock_is_not_waited_for_ever),
     TEST(test_backup_names_the_tool),
+    TEST(test_notices),
+    TEST(test_notices_after_an_outage),
 };
 
 int run_postgres_tests(void)

@@ -100,6 +100,30 @@ Rc db_backup(Db *db, const char *to_path, Error *err)
     return count_failure(db, db->ops->backup(db, to_path, err));
 }
 
+Rc db_listen(Db *db, DbOnNotice on_notice, void *user, Error *err)
+{
+    return db->ops->listen ? db->ops->listen(db, on_notice, user, err) : RC_OK;
+}
+
+void db_listen_stop(Db *db)
+{
+    if (db->ops->listen_stop) {
+        db->ops->listen_stop(db);
+    }
+}
+
+void db_notify(Db *db, unsigned topics)
+{
+    if (db->ops->notify) {
+        db->ops->notify(db, topics);
+    }
+}
+
+bool db_is_listening(const Db *db)
+{
+    return db->ops->is_listening && db->ops->is_listening(db);
+}
+
 DbStats db_stats(Db *db)
 {
     DbStats stats = {

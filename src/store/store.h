@@ -178,6 +178,21 @@ MUST_CHECK Rc db_migrations_pending(
 /* SQLite only: a consistent copy while in use (online backup API), verified with integrity_check.
  * PostgreSQL: RC_NOT_IMPLEMENTED with a message that names pg_dump (the CLI runs it). */
 MUST_CHECK Rc db_backup(Db *db, const char *to_path, Error *err);
+/* News between the processes on one PostgreSQL (LISTEN and NOTIFY, on one connection and thread of
+ * its own). on_notice gets the topics, bits 1 to 128 with the caller's meaning, that another
+ * process has told of; all of them whenever the connection comes or goes, since something may have
+ * been missed. It runs on that thread and must not block. A notice says "look"; one may be lost, so
+ * go on looking now and then, and more often while db_is_listening is false. SQLite: does nothing.
+ */
+typedef void (*DbOnNotice)(void *user, unsigned topics);
+/* Once, before other threads use db; until db_listen_stop, after which on_notice is not called. */
+MUST_CHECK Rc db_listen(Db *db, DbOnNotice on_notice, void *user, Error *err);
+void db_listen_stop(
+    Db *db); /* no other thread may call db_notify any more; harmless when not listening */
+/* Tells the others, soon; calls that come close together go out as one. After the commit, and never
+ * within a transaction. Any thread; never blocks. Without db_listen nobody is told. */
+void db_notify(Db *db, unsigned topics);
+bool db_is_listening(const Db *db);
 /* Prepares every query without running it: for the test that keeps both dialects honest. */
 MUST_CHECK Rc db_check_query(Db *db, const Query *query, Error *err);
 

@@ -55,6 +55,11 @@ typedef struct DbOps {
     Rc (*script)(Tx *tx, const char *sql, Error *err);
     Rc (*check)(Db *db, const StmtKey *key, Error *err);
     Rc (*backup)(Db *db, const char *to_path, Error *err);
+    /* NULL, all four: there is nobody to tell. */
+    Rc (*listen)(Db *db, DbOnNotice on_notice, void *user, Error *err);
+    void (*listen_stop)(Db *db);
+    void (*notify)(Db *db, unsigned topics);
+    bool (*is_listening)(const Db *db);
     void (*stats)(Db *db, DbStats *stats); /* adds connections, in_use and what it counts itself */
 
     bool (*rows_next)(Rows *rows);

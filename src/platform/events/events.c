@@ -172,6 +172,7 @@ Rc events_start(Events *events, Error *err)
     CLEANUP(tx_cleanup) Tx *tx = NULL;
     TRY(db_read_primary(events->platform->db, &tx, err));
     TRY(events_head_position(tx, &events->position, err));
+    events->poll_us = settings_duration_us(events->platform->settings, "database.poll");
     events->is_started = true;
     thread_start(&events->hub, "events", events_hub_main, events);
     subscriptions_start(events);

@@ -46,6 +46,8 @@ MUST_CHECK Rc events_new(Platform *platform, Events **ret, Error *err);
 MUST_CHECK Rc events_start(Events *events, Error *err);
 void events_stop(Events *events);
 void events_free(Events *events);
+/* Has what is new looked for at once; events is an Events. Any thread, never blocks. */
+void events_wake(void *events);
 
 /* Events after a position ("" = from the oldest kept), matching a space-separated glob list ("" =
  * all), at most max. */

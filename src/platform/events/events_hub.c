@@ -10,15 +10,16 @@
  *
  * On SQLite writers take turns, so the key of the row is the position.
  *
- * The thread sleeps until a commit in this process wakes it, and looks for events of other
- * processes every POLL_US. */
+ * The thread sleeps until it is woken by a commit in this process, or by a notice that another has
+ * placed events. A notice can be lost, and a process can end between its commit and placing: so the
+ * thread looks anyway, every database.poll, and less often while notices come. */
 #include "base/log.h"
 #include "base/time.h"
 
 #include "events_place_sql.h"
 #include "platform/events/events_priv.h"
 
-#define POLL_PG_US (200 * US_PER_MS)
+#define POLL_LISTENING_US US_PER_SECOND
 #define POLL_SQLITE_US US_PER_SECOND
 #define HEARTBEAT_STEP_US US_PER_SECOND
 #define BLOCKED_RETRY_US (20 * US_PER_MS)
@@ -65,6 +66,9 @@ static Rc place_committed(Ctx *cx)
     int64_t n;
     do {
         TRY(place_batch(cx, &n));
+        if (n > 0) {
+            db_notify(cx->platform->db, TOPIC_EVENTS); /* only now can others read them */
+        }
     } while (n == PLACE_BATCH);
     return RC_OK;
 }
@@ -148,7 +152,11 @@ static int64_t next_look_us(const Events *events, bool is_busy)
     if (events->behind.n > 0) {
         return now + BLOCKED_RETRY_US;
     }
-    return now + (db_kind(events->platform->db) == DB_POSTGRES ? POLL_PG_US : POLL_SQLITE_US);
+    if (db_kind(events->platform->db) == DB_SQLITE) {
+        return now + POLL_SQLITE_US;
+    }
+    bool is_told = db_is_listening(events->platform->db);
+    return now + (is_told ? MAX(events->poll_us, POLL_LISTENING_US) : events->poll_us);
 }
 
 void *events_hub_main(void *user)

@@ -100,6 +100,7 @@ struct Events {
     StreamList live, behind;
     size_t next_heartbeat, next_behind; /* where the next round begins in each */
     bool is_failing;
+    int64_t poll_us;
 
     EventsAmqp *amqp; /* NULL when the setting amqp.url is empty */
     SubscriptionThread *subscriptions;
@@ -111,7 +112,6 @@ struct Events {
 
 /* events_hub.c */
 void *events_hub_main(void *events);
-void events_wake(void *events); /* also the callback of tx_on_commit */
 
 /* events_subscribe.c */
 MUST_CHECK Rc subscriptions_register(Events *events, Error *err);

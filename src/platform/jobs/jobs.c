@@ -65,9 +65,11 @@ void jobs_wake(Jobs *jobs)
     mutex_unlock(&jobs->lock);
 }
 
-static void wake(void *jobs)
+void jobs_wake_all(void *user)
 {
+    Jobs *jobs = user;
     jobs_wake(jobs);
+    db_notify(jobs->platform->db, TOPIC_JOBS);
 }
 
 static void give_id(Str text, Uuid *ret)
@@ -105,7 +107,7 @@ Rc jobs_insert(Ctx *cx,
                 &changed, &cx->error));
     *ret_queued = changed == 1;
     if (changed == 1) {
-        tx_on_commit(cx->tx, wake, cx->platform->jobs);
+        tx_on_commit(cx->tx, jobs_wake_all, cx->platform->jobs);
         give_id(uuid_str(&id), ret_id);
     }
     return RC_OK;
@@ -320,6 +322,8 @@ Rc jobs_start(Jobs *jobs, Error *err)
     }
     ctx_free(cx);
     TRY(rc);
+    jobs->poll_us =
+        MAX(settings_duration_us(jobs->platform->settings, "database.poll"), JOB_POLL_US);
     jobs->workers = ARENA_ARRAY(jobs->arena, Worker, n);
     jobs->n_workers = n;
     for (size_t i = 0; i < n; i++) {

@@ -70,7 +70,7 @@ MUST_CHECK Rc jobs_new(Platform *platform, Jobs **ret, Error *err);
 MUST_CHECK Rc jobs_start(Jobs *jobs, Error *err);
 void jobs_stop(Jobs *jobs); /* running jobs get 10 s, then their leases are given back */
 void jobs_free(Jobs *jobs);
-/* Wakes the workers; called after commit by jobs_enqueue itself. */
+/* Wakes the workers of this process. */
 void jobs_wake(Jobs *jobs);
 
 #endif

@@ -61,7 +61,7 @@ static Rc answer_changed(Ctx *cx, Call *call, const char *action, Str id)
     TRY(record_get(cx, "Job", id, &job));
     TRY(audit_write(cx, action, "Job", id, NULL, job));
     TRY(ctx_commit(cx));
-    jobs_wake(cx->platform->jobs); /* a running job learns of it at once */
+    jobs_wake_all(cx->platform->jobs); /* a running job learns of it at once */
     reply_json_tree(cx, call, 200, job);
     return RC_OK;
 }

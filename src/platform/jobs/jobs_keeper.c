@@ -4,7 +4,8 @@
  * queues what schedules make due, and takes back jobs whose owner is gone.
  *
  * It sleeps until the next job is due, or a commit in this process wakes it, and looks every
- * JOB_POLL_US for what other processes did. */
+ * JOB_POLL_US for what other processes did: they tell of it on PostgreSQL, but a notice can be
+ * lost. */
 #include "base/log.h"
 
 #include "jobs_q_sql.h"
@@ -490,12 +491,14 @@ static Rc round_of(Keeper *k, bool stopping, int64_t *ret_next_us)
 
 static int64_t sleep_until(const Keeper *k, int64_t next_us)
 {
+    /* What runs is tended to every second, whatever the setting. */
+    int64_t poll_us = all_idle(k->jobs) ? k->jobs->poll_us : JOB_POLL_US;
     int64_t now = time_monotonic_us();
     if (k->is_failing) {
         return now + FAILURE_PAUSE_US;
     }
-    int64_t wait = next_us == INT64_MAX ? JOB_POLL_US : next_us - time_now_us();
-    return now + MAX(MIN(wait, JOB_POLL_US), US_PER_MS);
+    int64_t wait = next_us == INT64_MAX ? poll_us : next_us - time_now_us();
+    return now + MAX(MIN(wait, poll_us), US_PER_MS);
 }
 
 static void note_outcome(Keeper *k, Rc rc)

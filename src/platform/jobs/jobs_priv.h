@@ -102,12 +102,15 @@ struct Jobs {
     Worker *workers;
     size_t n_workers;
     bool is_started;
+    int64_t poll_us; /* how often to look for what other processes did */
     Metric *succeeded, *failed, *dead, *running, *duration;
 };
 
 const JobType *jobs_type(const Jobs *jobs, Str name); /* NULL when no enabled module has it */
 int64_t jobs_keep_us(const Jobs *jobs, const JobType *type, bool succeeded);
 
+/* jobs.c: after a commit: the workers of this process, and those of others; jobs is a Jobs. */
+void jobs_wake_all(void *jobs);
 /* jobs.c: as jobs_enqueue, for a due time of a schedule. *ret_queued false: it was there. */
 MUST_CHECK Rc jobs_insert(Ctx *cx,
                           const JobSpec *spec,

@@ -84,6 +84,13 @@ const SettingDef settings_table[] = {
      .env = "DATABASE_REPLICA_URL",
      .secret = true,
      .help = "A PostgreSQL replica that reads go to. Empty: none."},
+    {.name = "database.poll",
+     .type = SETTING_DURATION,
+     .otherwise = "200ms",
+     .min = US_PER_MS * 10,
+     .max = US_PER_MINUTE,
+     .help = "How often the work of other processes on one PostgreSQL is looked for while it cannot "
+             "tell of it (LISTEN); else, and for jobs, once a second if that is less often."},
     {.name = "database.connections",
      .type = SETTING_INT,
      .otherwise = "16",
