@@ -57,12 +57,17 @@ static void raise_open_files(void)
 }
 
 /* Large blocks go back to the system when they are freed: bulk reads need much memory for a short
- * time, and glibc would keep it. Its threshold grows by itself unless it is set. */
+ * time, and glibc would keep it. Its thresholds grow by themselves unless they are set. A block
+ * that comes from the system anew for each reply costs a page fault for every 4 KiB of it.
+ * Measured with 10,000 entities on SQLite, 16 connections (memory after the ingest and after the
+ * load, CPU and faults per reply of 1 MB; replies of 100 entities fault in none of the three): 256
+ * KiB, 256 KiB   37, 49 MiB   1,320 us   250 faults 1 MiB, 4 MiB       38, 71 MiB     720 us    57
+ * faults 4 MiB, 4 MiB       40, 94 MiB     690 us    52 faults */
 static void tune_allocator(void)
 {
-    enum { MMAP_FROM = 256 * 1024, ARENAS = 4 };
+    enum { MMAP_FROM = 1024 * 1024, TRIM_FROM = 4 * MMAP_FROM, ARENAS = 4 };
     IGNORE(mallopt(M_MMAP_THRESHOLD, MMAP_FROM) == 0); /* then it keeps more */
-    IGNORE(mallopt(M_TRIM_THRESHOLD, MMAP_FROM) == 0); /* likewise */
+    IGNORE(mallopt(M_TRIM_THRESHOLD, TRIM_FROM) == 0); /* likewise */
     IGNORE(mallopt(M_ARENA_MAX, ARENAS) == 0);         /* likewise */
 }
 
