@@ -164,3 +164,23 @@ def test_a_dry_run_refuses_an_entity_that_comes_twice(reading, files):
     files["/all.yaml"] = component("a") + "\n---\n" + component("A")
     answer = reading.post(f"{CATALOG}/locations?dryRun=true", json_body={"type": "url", "target": files.url + "/all.yaml"})
     assert (answer.status, message(answer)) == (400, "Duplicate nested entity: component:default/a"), answer
+
+
+def test_validate_reads_what_a_location_names(reading, files):
+    files["/here.yaml"] = component("here")
+
+    def errors(**spec):
+        entity = {"apiVersion": "backstage.io/v1alpha1", "kind": "Location", "metadata": {"name": "l"}, "spec": spec}
+        answer = reading.post(f"{CATALOG}/validate-entity", json_body={"entity": entity, "location": f"url:{files.url}/l.yaml"})
+        return [(e["name"], e["message"]) for e in answer.json()["errors"]] if answer.status == 400 else answer.status
+
+    gone = f"Unable to read url, no matching files found for {files.url}/gone.yaml"
+    assert errors(targets=["./here.yaml"]) == 200 and errors() == 200
+    assert errors(targets=["./here.yaml", "./gone.yaml"]) == [("NotFoundError", gone)]
+    assert errors(target="./gone.yaml", presence="optional") == 200
+    (unknown,) = errors(type="floppy", target="/x")
+    assert unknown == ("InputError", "No processor was able to handle reading of floppy:/x")
+    (refused,) = errors(target="https://elsewhere.invalid/x")
+    assert "Reading from 'https://elsewhere.invalid/x' is not allowed" in refused[1]
+    (local,) = errors(type="file", target="/etc/hostname")
+    assert local[0] == "NotAllowedError"

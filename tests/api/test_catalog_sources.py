@@ -405,6 +405,15 @@ def test_kinds_that_the_rules_do_not_name_are_refused(new_server, files):
     assert entity(api, "g", "group") is None
 
 
+def test_a_pattern_of_rules_does_not_mind_case(new_server, files):
+    files["/org/x/Groups.yaml"] = "apiVersion: backstage.io/v1alpha1\nkind: Group\nmetadata: { name: g }\nspec: { type: team, children: [] }\n"
+    text = config(files).replace(f"{{ allow: {RULES} }}",
+                                 "{ allow: [Group], locations: [{ type: url, pattern: 'HTTP://127.0.0.1:*/ORG/*/groups.yaml' }] }")
+    api = new_server(config=text).api
+    register(api, files.url + "/org/x/Groups.yaml")
+    until(lambda: entity(api, "g", "group"))
+
+
 def test_rules_of_a_location_add_to_the_usual_kinds(new_server, files):
     head = "apiVersion: backstage.io/v1alpha1\nkind: {}\nmetadata: {{ name: x }}\nspec: {}\n"
     files["/a.yaml"] = "---\n".join((component("x"), head.format("User", "{ memberOf: [] }"), head.format("System", "{ owner: me }")))

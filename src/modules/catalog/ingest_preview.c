@@ -169,6 +169,39 @@ static Rc preview_location(Preview *p, const Json *entity, Str location, unsigne
     return RC_OK;
 }
 
+/* A Location is only as good as what it names. */
+static bool
+check_targets(Ctx *cx, Reader *reader, const Json *entity, Str location, EntityProblem *ret)
+{
+    const Json *spec = json_get(entity, STR("spec")), *many = json_get(spec, STR("targets"));
+    size_t n_many = many && many->type == JSON_ARRAY ? many->n : 0;
+    bool is_optional = str_is(json_str_at(spec, "presence"), "optional");
+    for (size_t i = 0; i < n_many + 1; i++) {
+        Str target = i == 0 ? json_str_at(spec, "target") : json_str(many->items[i - 1]), *found;
+        Str resolved;
+        Error err = {0};
+        ReadText text;
+        size_t n = 0;
+        Rc rc = target.len == 0
+                    ? RC_OK
+                    : reader_target(reader, entity, location, target, cx->arena, &resolved, &err);
+        if (rc == RC_OK && target.len) {
+            rc = reader_expand(reader, resolved, cx->arena, &found, &n, &err);
+        }
+        for (size_t k = 0; rc == RC_OK && k < n; k++) {
+            rc = reader_read(reader, found[k], STR_EMPTY, cx->arena, &text, &err);
+        }
+        if (rc != RC_OK && !(is_optional && rc == RC_NOT_FOUND)) {
+            *ret = (EntityProblem){
+                .name = str_dup(cx->arena, str_from(err.detail[0] ? err.detail : "Error")),
+                .message = str_dup(cx->arena, str_from(err.message)),
+            };
+            return false;
+        }
+    }
+    return true;
+}
+
 bool ingest_check(Ctx *cx, Json *entity, Str location, EntityProblem *ret)
 {
     Arena *arena = cx->arena;
@@ -185,7 +218,9 @@ bool ingest_check(Ctx *cx, Json *entity, Str location, EntityProblem *ret)
         return false;
     }
     ingest_annotate(reader, entity, location, location, arena);
+    bool is_location = str_is(json_str_at(entity, "kind"), "Location");
     return entity_validate(kinds, entity, arena, ret) &&
+           (!is_location || check_targets(cx, reader, entity, location, ret)) &&
            entity_check_relations(kinds, entity, arena, ret);
 }
 

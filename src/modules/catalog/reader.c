@@ -13,6 +13,7 @@
 #include "net/http_client.h"
 #include "platform/settings/settings.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 enum { GLOB_MAX = 100000, REDIRECTS_MAX = 5, GIT_LOCKS = 16 };
@@ -53,6 +54,18 @@ static Rc named(Error *err, const char *name, Rc rc)
         error_detail(err, "%s", name);
     }
     return rc;
+}
+
+/* "Unable to read url, …" as Backstage says it. */
+static Rc unable(Error *err, const char *type, Rc rc)
+{
+    if (!err) {
+        return rc;
+    }
+    char why[sizeof err->message];
+    memcpy(why, err->message, sizeof why);
+    IGNORE(error_set(err, rc, "Unable to read %s, %s", type, why)); /* rc */
+    return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
 }
 
 /* ---- which hosts */
@@ -196,8 +209,7 @@ static Rc read_url(Reader *reader, Str target, Str etag, Arena *arena, ReadText 
     HttpAnswer answer;
     Rc rc = http_client_call(reader->cx->platform->http, &call, arena, &answer, err);
     if (rc != RC_OK) {
-        error_prefix(err, "Unable to read url");
-        return named(err, "Error", rc);
+        return unable(err, "url", rc);
     }
     if (answer.status == 304 && etag.len) {
         *ret = (ReadText){.etag = etag, .unchanged = true};
@@ -313,8 +325,7 @@ static Rc open_repository(Reader *reader, const GitTarget *t, Arena *arena, Erro
     Rc rc = git_fetch(&options, arena, &commit, err);
     mutex_unlock(lock);
     if (rc != RC_OK) {
-        error_prefix(err, "Unable to read git");
-        return named(err, rc == RC_NOT_FOUND ? "NotFoundError" : "Error", rc);
+        return unable(err, "git", rc);
     }
     reader->git_key = str_dup(reader->arena, key);
     reader->git_commit = str_dup(reader->arena, commit);
@@ -454,9 +465,8 @@ Rc reader_read(Reader *reader, Str location, Str etag, Arena *arena, ReadText *r
         return read_git(reader, target, etag, arena, ret, err);
     }
     return named(err, "InputError",
-                 error_set(err, RC_INVALID,
-                           "there is no source of type '%.*s': it must be url, file or git",
-                           STR_ARG(type)));
+                 error_set(err, RC_INVALID, "No processor was able to handle reading of %.*s",
+                           STR_ARG(location)));
 }
 
 /* ---- finding */

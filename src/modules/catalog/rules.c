@@ -27,6 +27,13 @@ static bool names_kind(const Json *allow, const Json *entity)
     return false;
 }
 
+/* Patterns do not mind case, as those of Backstage's rules. */
+static bool fits_pattern(Str pattern, Str target)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    return glob_match(str_lower(arena, pattern), str_lower(arena, target));
+}
+
 static bool fits_location(const Json *locations, Str location)
 {
     if (!locations || locations->type != JSON_ARRAY) {
@@ -39,7 +46,7 @@ static bool fits_location(const Json *locations, Str location)
         Str exact = json_str_at(l, "exact"), pattern = json_str_at(l, "pattern"),
             only = json_str_at(l, "type");
         if ((only.len == 0 || str_eq(only, type)) && (exact.len == 0 || str_eq(exact, target)) &&
-            (pattern.len == 0 || glob_match(pattern, target))) {
+            (pattern.len == 0 || fits_pattern(pattern, target))) {
             return true;
         }
     }
