@@ -94,7 +94,7 @@ def test_a_slug_is_unique_in_its_organization(each_api):
     make_team(each_api, org_id=other["id"], slug=taken["slug"])
     # and that organization cannot go while it has a team
     refused = each_api.delete(f"/api/organizations/{other['id']}")
-    assert refused.status == 409 and "1 teams" in refused.json()["detail"], refused
+    assert refused.status == 409 and "1 team;" in refused.json()["detail"], refused
 
 
 def test_pages_follow_each_other(each_api):
