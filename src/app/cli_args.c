@@ -172,7 +172,8 @@ static Rc check_value(Cli *cli, const CliFlag *flag, const Json *value, Error *e
     }
     const Json *values = json_get_c(flag->schema, "enum");
     values = values ? values : json_path(flag->schema, "items", "enum", NULL);
-    Str accepted = values ? cli_accepts(cli->arena, flag) : issues[0].message;
+    Str accepted =
+        values ? cli_accepts(cli->arena, flag) : contract_issue_message(cli->arena, &issues[0]);
     return error_set(err, RC_INVALID, "%.*s%.*s %s%.*s", STR_ARG(flag->flag),
                      STR_ARG(issues[0].instance_path), values ? "must be " : "", STR_ARG(accepted));
 }

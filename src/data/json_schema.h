@@ -44,6 +44,7 @@ typedef struct JsonSchemaIssue {
      * propertyNames, dependentRequired and dependencies; else "". */
     Str property;
     const Json *instance; /* the value at the path, or a property's name; may be NULL */
+    const Json *schema;   /* where the keyword stands (borrowed) */
     const Json *params; /* the keyword's value in the schema (borrowed); NULL for "false schema" */
 } JsonSchemaIssue;
 

@@ -79,6 +79,7 @@ issue_of(const SchemaFindings *findings, const SchemaFinding *finding, const Jso
                              .schema_path = buf_str(&schema_path),
                              .property = finding->property,
                              .instance = finding->instance,
+                             .schema = finding->node->id.json,
                              .params = json_get(finding->node->id.json, finding->keyword)};
 }
 

@@ -88,7 +88,7 @@ def test_groups_are_told_apart():
     (["teams", "list", "--timeout", "soon"], "--timeout is a time"),
     (["teams", "create"], "--org-id is missing"),
     (["organizations", "create", "--name", "x"], "--slug is missing"),
-    (["organizations", "create", "--name", "x", "--slug", "NOT A SLUG"], "--slug must match pattern"),
+    (["organizations", "create", "--name", "x", "--slug", "NOT A SLUG"], "--slug must be 1 to 63 lower-case letters, digits and dashes"),
     (["organizations", "create", "--name", "x", "--slug", "a", "--settings", "[1"], "--settings is JSON or YAML"),
     (["organizations", "create", "--data", "@/no/such/file"], "/no/such/file cannot be read"),
     (["organizations", "patch", "x"], "needs a body"),

@@ -210,3 +210,12 @@ def test_a_deleted_parent_gets_no_children_back(each_api):
     assert each_api.get(f"/api/teams/{team['id']}").status == 404
     assert each_api.post(f"/api/organizations/{org['id']}/restore").status == 200
     assert each_api.post(f"/api/teams/{team['id']}/restore").status == 200
+
+
+def test_a_pattern_is_told_in_words(each_api):
+    refused = each_api.post("/api/organizations", {"name": "Acme", "slug": "Not A Slug"})
+    assert refused.status == 422 and refused.json()["errors"] == [
+        {"pointer": "/slug", "detail": "must be 1 to 63 lower-case letters, digits and dashes, no dash first or last"}]
+    stale = each_api.get("/api/events?after=yesterday")
+    assert stale.status == 400 and stale.json()["errors"][0] == {
+        "pointer": "query:after", "detail": "must be the position of an event, a number of up to 18 digits"}

@@ -34,7 +34,7 @@ static Rc parse(Ctx *cx, Call *call)
 static void add_field(Ctx *cx, const JsonSchemaIssue *issue)
 {
     Str pointer = issue->instance_path;
-    Str message = api_issue_message(cx->arena, issue);
+    Str message = contract_issue_message(cx->arena, issue);
     if (issue->property.len > 0) {
         pointer = str_fmt(cx->arena, "%.*s/%.*s", STR_ARG(pointer), STR_ARG(issue->property));
     }
@@ -56,7 +56,7 @@ static Rc validate(Ctx *cx, Call *call)
     }
     if (call->op->errors == ERRORS_BACKSTAGE) {
         return fail(cx, RC_MALFORMED, "request/body%.*s %.*s", STR_ARG(issues[0].instance_path),
-                    STR_ARG(api_issue_message(cx->arena, &issues[0])));
+                    STR_ARG(contract_issue_message(cx->arena, &issues[0])));
     }
     error_set(&cx->error, RC_INVALID, "The body does not fit: see the fields.");
     for (size_t i = 0; i < n; i++) {

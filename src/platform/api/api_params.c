@@ -188,21 +188,6 @@ static size_t read_param(const Check *c, const OperationParam *p, Json **ret)
     return 1;
 }
 
-Str api_issue_message(Arena *arena, const JsonSchemaIssue *issue)
-{
-    if (!str_is(issue->keyword, "enum") || !json_is(issue->params, JSON_ARRAY)) {
-        return issue->message;
-    }
-    Buf out = buf_init(arena, 4 * KIB);
-    buf_put(&out, issue->message);
-    for (uint32_t i = 0; i < issue->params->n; i++) {
-        const Json *v = issue->params->items[i];
-        buf_put(&out, i == 0 ? STR(": ") : STR(", "));
-        buf_put(&out, v->type == JSON_STRING ? v->text : json_to_str(arena, v));
-    }
-    return buf_str(&out);
-}
-
 static bool check_value(const Check *c, const OperationParam *p, size_t n, const Json *value)
 {
     if (n > 1 && !p->repeated) {
@@ -219,7 +204,7 @@ static bool check_value(const Check *c, const OperationParam *p, size_t n, const
     if (json_schema_validate(schema, value, c->cx->arena, 1, &issues, &n_issues)) {
         return true;
     }
-    Str message = api_issue_message(c->cx->arena, &issues[0]);
+    Str message = contract_issue_message(c->cx->arena, &issues[0]);
     return report(c, p->in, p->name, issues[0].instance_path, message);
 }
 

@@ -64,8 +64,6 @@ bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc);
 /* ---- api_params.c, api_body.c: fail with RC_MALFORMED, RC_INVALID, RC_MEDIA_TYPE */
 MUST_CHECK Rc api_check_params(Ctx *cx, const Call *call);
 MUST_CHECK Rc api_check_body(Ctx *cx, Call *call);
-/* "must be equal to one of the allowed values: a, b": the keyword's message with its values. */
-Str api_issue_message(Arena *arena, const JsonSchemaIssue *issue);
 
 /* ---- api_error.c */
 /* Puts cx->error into call->reply in the operation's form. */

@@ -409,3 +409,22 @@ bool contract_takes(const Operation *op, Str media_type)
     }
     return false;
 }
+
+Str contract_issue_message(Arena *arena, const JsonSchemaIssue *issue)
+{
+    Str says = json_str_at(issue->schema, "x-says");
+    if (says.len > 0 && str_is(issue->keyword, "pattern")) {
+        return says;
+    }
+    if (!str_is(issue->keyword, "enum") || !json_is(issue->params, JSON_ARRAY)) {
+        return issue->message;
+    }
+    Buf out = buf_init(arena, 4 * KIB);
+    buf_put(&out, issue->message);
+    for (uint32_t i = 0; i < issue->params->n; i++) {
+        const Json *v = issue->params->items[i];
+        buf_put(&out, i == 0 ? STR(": ") : STR(", "));
+        buf_put(&out, v->type == JSON_STRING ? v->text : json_to_str(arena, v));
+    }
+    return buf_str(&out);
+}

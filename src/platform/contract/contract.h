@@ -111,6 +111,10 @@ const JsonSchema *contract_schema(Contract *contract, Str name);
 const Json *contract_schema_json(const Contract *contract, Str name);
 /* A schema object inside the document, compiled on first use. Thread-safe. */
 const JsonSchema *contract_compile(Contract *contract, const Json *schema);
+/* What to tell people: "must be equal to one of the allowed values: a, b", the `x-says` of a
+ * pattern that does not fit, else the keyword's message. Without the path; in the arena or
+ * borrowed. */
+Str contract_issue_message(Arena *arena, const JsonSchemaIssue *issue);
 /* The response schema (resolved) of an operation for a status, or NULL. ret_content_type is "" when
  * the answer has no body, and both are unset when the status is not in the contract: then false. */
 bool contract_response(const Operation *op,
