@@ -38,6 +38,26 @@ def test_reference_page_is_current(tmp_path):
         assert f.read() == page.read_text(encoding="utf-8"), "docs/reference/api.md is out of date: run `make gen`"
 
 
+def test_types_are_current(tmp_path):
+    """web/src/schema.d.ts is what the contract gives."""
+    if not shutil.which("npm"):
+        pytest.skip("npm is not installed")
+    folder = os.path.join(ROOT, "build", "npm-types")
+    if not os.path.exists(os.path.join(folder, "node_modules", ".bin", "openapi-typescript")):
+        os.makedirs(folder, exist_ok=True)
+        for name in ("package.json", "package-lock.json", ".npmrc"):
+            shutil.copy(os.path.join(ROOT, "web", name), folder)
+        made = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+                              cwd=folder, capture_output=True, text=True)
+        if made.returncode != 0:
+            pytest.skip("npm could not install the generator: " + made.stderr[-300:])
+    fresh = tmp_path / "schema.d.ts"
+    document = os.path.join(BUILD, "gen", "openapi.json")
+    subprocess.run([os.path.join(ROOT, "tools", "gen_types.sh"), document, str(fresh)], check=True)
+    with open(os.path.join(ROOT, "web", "src", "schema.d.ts"), encoding="utf-8") as f:
+        assert f.read() == fresh.read_text(encoding="utf-8"), "web/src/schema.d.ts is out of date: run `make gen`"
+
+
 def test_document_lints_clean():
     """Spectral's OpenAPI rules, warnings included."""
     if not shutil.which("npm"):
