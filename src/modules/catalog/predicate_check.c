@@ -320,7 +320,7 @@ static bool key_fits(const Shape *shape, Str key)
 static Status
 check_record(Check *c, const Shape *shape, const Json *v, const Path *path, Json **ret)
 {
-    if (!json_is(v, JSON_OBJECT)) {
+    if (!v || !json_is(v, JSON_OBJECT)) {
         return wrong_type(c, path, "object", v);
     }
     Status worst = VALID;
