@@ -201,6 +201,10 @@ static int import_targets(Import *import, CatalogFiles *files, int n, char **tar
             return EXIT_NOT_FOUND;
         }
     }
+    if (import->n_registered && !import->dry_run && !import->args.quiet) {
+        fprintf(stderr, "The server reads what is registered on its own: `fairway sources list` "
+                        "tells how that goes.\n");
+    }
     if (catalog_files_count(files) && !is_hopeless(code)) {
         int written = write_entities(import, files);
         code = written != EXIT_OK ? written : code;

@@ -40,7 +40,7 @@ int catalog_validate_command(int argc, char **argv)
     if (rc != RC_OK) {
         app_print_error("catalog validate", &err);
         catalog_files_free(files);
-        return EXIT_USAGE;
+        return rc == RC_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
     }
     size_t problems = catalog_files_check(files);
     if (args.output == CLI_JSON) {

@@ -187,12 +187,25 @@ static void offer_command(const Command *command, const char *last)
     offer(STR("--config"), STR("Settings from a file"));
 }
 
+static Str join_words(Arena *arena, int n, char **words)
+{
+    Str joined = STR_EMPTY;
+    for (int i = 0; i < n; i++) {
+        joined = str_fmt(arena, "%.*s%s%s", STR_ARG(joined), joined.len ? " " : "", words[i]);
+    }
+    return joined;
+}
+
 static void complete(Cli *cli, int argc, char **argv)
 {
     const CliOperation *operation = NULL;
     Str words = STR_EMPTY;
     size_t command;
     int own = app_find_command(argc, argv, &command);
+    if (own > 0 && strcmp(app_commands[command].name, "help") == 0) {
+        offer_words(cli, join_words(cli->arena, argc - own, argv + own));
+        return;
+    }
     if (own > 0) {
         offer_command(&app_commands[command], argc > own ? argv[argc - 1] : NULL);
         return;

@@ -356,6 +356,8 @@ def test_follow_without_server():
     (["serve"], {"--port", "--config"}, {"teams"}),
     (["serve", "--auth"], {"open", "required"}, {"--port"}),
     (["serve", "--config"], set(), {"--port", "--config"}),
+    (["help"], {"serve", "teams"}, {"--port"}),
+    (["help", "services"], {"list", "versions"}, {"serve", "--limit"}),
     (["migrate"], {"--status", "--data"}, {"--port"}),
     (["completion"], {"bash", "zsh", "fish"}, set()),
     (["catalog"], {"validate", "import"}, {"list"}),
@@ -420,6 +422,8 @@ def test_validate(tmp_path):
     found = json.loads(run_cli("catalog", "validate", "bad.yaml", "-o", "json", cwd=tmp_path).stdout)
     assert (found["files"], found["entities"], len(found["problems"])) == (2, 4, 3)
     assert found["problems"][0]["pointer"] == "/metadata/name"
+    absent = run_cli("catalog", "validate", "gone.yaml", cwd=tmp_path)
+    assert absent.returncode == EXIT_NOT_FOUND and "there is no catalog file at gone.yaml" in absent.stderr
 
 
 def test_validate_texts(tmp_path):
@@ -427,7 +431,6 @@ def test_validate_texts(tmp_path):
     broken = run_cli("catalog", "validate", "-", input="a: [1\nb: 2\n")
     assert broken.returncode == EXIT_FAILED and broken.stdout.startswith("standard input:2:")
     assert run_cli("catalog", "validate").returncode == EXIT_USAGE
-    assert run_cli("catalog", "validate", "nothing-here").returncode == EXIT_USAGE
     api = "apiVersion: backstage.io/v1alpha1\nkind: API\nmetadata: {name: x}\nspec:\n  type: openapi\n  lifecycle: p\n  owner: o\n" \
           "  definition: {$text: ./openapi.yaml}\n"
     (tmp_path / "api.yaml").write_text(api)
@@ -474,6 +477,7 @@ def test_import_url(new_server, recorder):
     assert server.cli("catalog-locations", "list", "-o", "json").stdout.strip() == "[]"
     done = server.cli("catalog", "import", url)
     assert (done.returncode, done.stdout) == (EXIT_OK, f"registered url:{url}\n"), done.stderr
+    assert "fairway sources list" in done.stderr
     wait.until(lambda: entity_status(server, "remote") == 200, what="the imported entity")
     again = server.cli("catalog", "import", url)
     assert again.returncode == EXIT_OK and again.stdout == f"known already url:{url}\n"
