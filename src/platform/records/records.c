@@ -161,9 +161,10 @@ Rc record_secret(Ctx *cx, const char *record, Str id, const char *field, Str *re
     const Column *column = spec_column(spec, str_from(field));
     ASSERT(column && column->field && column->field->secret);
     size_t i = (size_t)(column - spec->columns);
-    Row row;
+    Row row = {0};
     Json *value;
     TRY(read_living(cx, spec, id, &row));
+    ASSERT(row.sealed);
     if (row.sealed[i].len == 0) {
         *ret = STR_EMPTY;
         return RC_OK;

@@ -243,6 +243,7 @@ static Json *whole_state(
 
 static Json *patched_state(Ctx *cx, const RecordSpec *spec, const Json *patch, const Json *old)
 {
+    ASSERT(patch);
     Json *after = json_merge_patch(cx->arena, old, patch);
     /* A merge patch removes members; a record's field that takes null has it as its value. */
     for (uint32_t i = 0; i < patch->n; i++) {

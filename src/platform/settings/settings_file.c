@@ -188,8 +188,9 @@ static Rc substitute(Reader *r, Json *v, Json **ret)
     case JSON_ARRAY: {
         Json *copy = at_place_of(json_array(r->arena), v);
         for (uint32_t i = 0; i < v->n; i++) {
-            Json *item;
+            Json *item = NULL;
             TRY(substitute(r, v->items[i], &item));
+            ASSERT(item);
             if (item->type != JSON_NULL || v->items[i]->type == JSON_NULL) {
                 json_push(r->arena, copy, item);
             }
@@ -278,8 +279,9 @@ Rc settings_file_read(
 {
     static const char *const backstage_only[] = {"backend", "integrations", "app"};
     Reader r = {.arena = arena, .warnings = warnings, .err = err};
-    Json *root;
+    Json *root = NULL;
     TRY(read_tree(&r, str_from(path), &root));
+    ASSERT(root);
     if (root->type == JSON_NULL) {
         root = json_object(arena);
     }
