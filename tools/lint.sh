@@ -33,7 +33,8 @@ analyse() {
   if [ $# -gt 0 ]; then printf '%s\n' "$@" | tidy; else git ls-files 'src/*.c' | tidy; fi
 }
 
-defects() { cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$(nproc)" -I src -D__GNUC__ --suppress='*:*/build/*' src; }
+# As in .clang-tidy, uninitialised values are left to the sanitizers.
+defects() { cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$(nproc)" -I src -D__GNUC__ --suppress=uninitvar --suppress='*:*/build/*' src; }
 
 check "static analysis" analyse "$@"
 if [ $# -eq 0 ]; then

@@ -402,7 +402,7 @@ void api_call(Api *api,
         rc = RC_NOT_FOUND;
     }
     if (rc != RC_OK) {
-        ret->op = &none;
+        ret->op = &none; /* cppcheck-suppress autoVariables ; taken out again below */
         fail(cx, rc, "%s",
              rc == RC_METHOD ? "The resource has other methods."
                              : "There is nothing at this address.");

@@ -352,7 +352,7 @@ static void test_large_and_many(void **state)
     must(ctx_begin(cx), cx);
     must(events_emit_many(cx, odd, ARRAY_LEN(odd)), cx);
     must(ctx_commit(cx), cx);
-    Event *read = NULL;
+    Event none[3] = {0}, *read = none;
     size_t n = 0;
     int64_t deadline = time_monotonic_us() + 5 * US_PER_SECOND;
     while (n < 3 && time_monotonic_us() < deadline) {
