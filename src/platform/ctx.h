@@ -52,8 +52,10 @@ enum { TOPIC_EVENTS = 1, TOPIC_JOBS = 2 };
 typedef enum ActorKind { ACTOR_ANONYMOUS, ACTOR_USER, ACTOR_SERVICE, ACTOR_SYSTEM } ActorKind;
 typedef struct Actor {
     ActorKind kind;
-    Str id;   /* UUID for users and services; "" otherwise. Stored in created_by and the like. */
-    Str name; /* for logs of the audit trail: "alice", "system:jobs" */
+    Str id;     /* UUID for users and services; "" otherwise. Stored in created_by and the like. */
+    Str name;   /* for logs of the audit trail: "alice", "system:jobs" */
+    Str key_id; /* the API key that was shown; "" otherwise */
+    Str session_id; /* the session the call belongs to; "" otherwise */
 } Actor;
 
 typedef struct Ctx {

@@ -88,13 +88,13 @@ void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, St
 static Rc authenticate(const Api *api, Ctx *cx, const Call *call)
 {
     if (!api->options.authenticate) {
-        cx->actor = (Actor){ACTOR_ANONYMOUS, STR_EMPTY, STR("anonymous")};
+        cx->actor = (Actor){.kind = ACTOR_ANONYMOUS, .name = STR("anonymous")};
         return RC_OK;
     }
     Rc rc = api->options.authenticate(cx, call);
     if (rc == RC_UNAUTH && call->op->public_) {
         error_clear(&cx->error);
-        cx->actor = (Actor){ACTOR_ANONYMOUS, STR_EMPTY, STR("anonymous")};
+        cx->actor = (Actor){.kind = ACTOR_ANONYMOUS, .name = STR("anonymous")};
         return RC_OK;
     }
     return rc;

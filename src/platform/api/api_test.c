@@ -328,7 +328,7 @@ static Rc only_alice(Ctx *cx, const Call *call)
     if (!str_is(call_header(call, "Authorization"), "Bearer alice")) {
         return (fail)(cx, RC_UNAUTH, "Who are you?");
     }
-    cx->actor = (Actor){ACTOR_USER, STR("1"), STR("alice")};
+    cx->actor = (Actor){.kind = ACTOR_USER, .id = STR("1"), .name = STR("alice")};
     return RC_OK;
 }
 
