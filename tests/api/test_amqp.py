@@ -177,7 +177,7 @@ def test_refused_sign_in(new_server, broker):
 def test_settings_are_checked_at_the_start(binary, tmp_path, env, problem):
     server = FairwayServer(dir=tmp_path, env=env)
     server.spawn()
-    assert server.wait() == 1
+    assert server.wait() == 2
     assert problem in server.log()
     assert "s3cret-pw" not in server.log()
 
