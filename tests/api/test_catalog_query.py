@@ -119,3 +119,18 @@ def test_a_long_list_comes_whole(new_server):
     assert len(answer.body) > 6 * 1024 * 1024
     names = [e["metadata"]["name"] for e in json.loads(answer.body) if e["kind"] == "Component"]
     assert len(names) == many and names == sorted(names)
+
+
+def test_items_of_lists_are_facets_too(each_api):
+    """As in Backstage, where a list of texts has a row `path.item = true` for each."""
+    for name, tags in (("tagged-a", ["go", "web"]), ("tagged-b", ["go"]), ("tagged-c", ["java"])):
+        body = component(name, owner="team-tags", list=["x.y"])
+        body["metadata"]["tags"] = tags
+        assert each_api.request("PUT", f"{BY_NAME}/{name}", json_body=body).status == 201
+    facets = each_api.get("/api/catalog/entity-facets", query=[
+        ("facet", "metadata.tags.go"), ("facet", "metadata.tags.rust"), ("facet", "spec.list.x.y"),
+        ("facet", "metadata.tags"), ("filter", "spec.owner=team-tags")]).json()["facets"]
+    assert facets["metadata.tags.go"] == [{"value": "true", "count": 2}]
+    assert facets["metadata.tags.rust"] == []
+    assert facets["spec.list.x.y"] == [{"value": "true", "count": 3}]
+    assert [f["value"] for f in facets["metadata.tags"]] == ["go", "java", "web"]

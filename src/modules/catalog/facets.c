@@ -150,6 +150,33 @@ static int by_value(const void *left, const void *right)
     return str_cmp(((const Value *)left)->value, ((const Value *)right)->value);
 }
 
+/* A list of texts also has each of its items as a key, which is true: `metadata.tags.go`. The index
+ * keeps no rows of those; a filter on the key knows. */
+static Rc count_item(Facets *f, Str key, Values *ret)
+{
+    Arena *arena = f->cx->arena;
+    Json *wanted = json_object(arena), *both = json_array(arena), *all = json_object(arena);
+    json_set_str(arena, wanted, str_cstr(arena, key), STR("true"));
+    json_push(arena, both, wanted);
+    if (f->query.filter) {
+        json_push(arena, both, json_clone(arena, f->query.filter));
+    }
+    json_set_c(arena, all, "$all", both);
+    EntityQuery query = {.filter = all};
+    Value value = {.value = STR("true")};
+    TRY(query_total(f->cx, &query, &value.count));
+    for (size_t i = 0; i < ret->n; i++) {
+        if (str_eq(ret->at[i].value, value.value)) {
+            ret->at[i].count = value.count;
+            return RC_OK;
+        }
+    }
+    if (value.count > 0) {
+        VEC_PUSH(ret, value);
+    }
+    return RC_OK;
+}
+
 static Rc count_facet(Facets *f, Str key, Values *ret)
 {
     SqlBuild b =
@@ -169,6 +196,9 @@ static Rc count_facet(Facets *f, Str key, Values *ret)
         TRY(count_by(f, &b, ret));
     } else {
         TRY(count_bodies(f, key, ret));
+    }
+    if (in_sql && predicate_may_be_item(key)) {
+        TRY(count_item(f, key, ret));
     }
     if (in_sql && !b.inexact && str_is(key, "kind")) {
         restore_kinds(b.kinds, ret);

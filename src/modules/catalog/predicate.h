@@ -80,6 +80,8 @@ void sql_list(SqlBuild *b, const Str *list, size_t n);
 void predicate_sql(SqlBuild *b, const Json *predicate);
 /* "e.kind" and the like when a column holds the lower case values of a key, else NULL. */
 const char *predicate_column(Str key);
+/* May the lower case key name an item of a list of texts, as `metadata.tags.go` does? */
+bool predicate_may_be_item(Str key);
 /* The stored type behind the key "relations.<type>", both lower case. False when no kind knows it;
  * *ret_both: the relation is its own reverse. */
 bool predicate_relation(

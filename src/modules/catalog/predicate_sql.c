@@ -168,6 +168,29 @@ static bool is_object_path(Str path)
     return false;
 }
 
+/* Made by the catalog, and not to be asked for as a whole. */
+static bool is_never(Str key)
+{
+    static const char *const keys[] = {"attachments", "relations", "status", "metadata.etag"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (str_is(key, keys[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool predicate_may_be_item(Str key)
+{
+    bool is_below = predicate_column(key) || str_starts(key, STR("relations.")) || is_never(key);
+    for (size_t dot = 0; !is_below && dot < key.len; dot++) {
+        if (key.ptr[dot] == '.' && !is_object_path(str_sub(key, 0, dot))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* "a.b.c" is there too when the list a.b has the item "c", or the list a the item "b.c". The index
  * does not tell a list from a text, so but for tags the entity has the last word. */
 static void write_items(SqlBuild *b, const Leaf *leaf, bool upper)
@@ -195,18 +218,6 @@ static bool asks_for_items(const Leaf *leaf)
         asks = str_is(leaf->values[i], "true");
     }
     return asks;
-}
-
-/* Made by the catalog, and not to be asked for as a whole. */
-static bool is_never(Str key)
-{
-    static const char *const keys[] = {"attachments", "relations", "status", "metadata.etag"};
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        if (str_is(key, keys[i])) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The leaf without its negation (an EXISTS that is not wanted). upper: rather too much. */
