@@ -219,3 +219,9 @@ def test_a_pattern_is_told_in_words(each_api):
     stale = each_api.get("/api/events?after=yesterday")
     assert stale.status == 400 and stale.json()["errors"][0] == {
         "pointer": "query:after", "detail": "must be the position of an event, a number of up to 18 digits"}
+
+
+def test_a_name_of_spaces_is_no_name(each_api):
+    answer = each_api.post("/api/organizations", {"name": "   ", "slug": "blank"})
+    assert answer.status == 422, answer
+    assert [(e["pointer"], e["detail"]) for e in answer.json()["errors"]] == [("/name", "must not be blank")]

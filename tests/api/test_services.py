@@ -400,6 +400,8 @@ def test_a_dependency_is_said_once(api):
     need(api, a, b, type="build")
     missing = api.post("/api/service-dependencies", {"service_id": a["id"], "depends_on_service_id": str(uuid.uuid4())})
     assert missing.status == 422 and pointers(missing) == ["/depends_on_service_id"], missing
+    itself = api.post("/api/service-dependencies", {"service_id": a["id"], "depends_on_service_id": a["id"]})
+    assert itself.status == 422 and pointers(itself) == ["/depends_on_service_id"], itself
 
 
 def test_versions_and_constraints_written_at_once_agree(api):

@@ -92,6 +92,10 @@ Rc dependency_prepare(Ctx *cx, RecordChange *change)
         return RC_INVALID;
     }
     Str target = json_str_at(after, "depends_on_service_id");
+    if (str_eq(target, json_str_at(after, "service_id"))) {
+        return fail_field(cx, STR("/depends_on_service_id"),
+                          "must be another service than this one");
+    }
     TRY(lock_target(cx, target));
     TRY(current_version(cx, target, &version));
     json_set_str(cx->arena, after, "status", str_from(judge(range, version)));
