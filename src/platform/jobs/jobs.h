@@ -28,7 +28,8 @@ struct JobType {
     /* RC_OK: done. RC_BUSY, RC_UPSTREAM, RC_TIMEOUT, RC_FULL, RC_INTERNAL: retry. Any other code:
      * dead at once. cx has no open transaction; cx->error says why. */
     Rc (*run)(Ctx *cx, Job *job);
-    unsigned max_attempts; /* 0 = 8 */
+    unsigned max_attempts; /* that fail; 0 = 8. More may end with their process, which is rarely
+                              the job's fault: dead after ten attempts (or max_attempts). */
     int64_t backoff_us;    /* first retry; doubles, at most 1 h. 0 = 5 s */
     const int64_t
         *backoff_table;   /* instead: waits before attempt 2, 3, …; ends with 0. NULL: doubling */

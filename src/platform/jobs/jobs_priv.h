@@ -25,6 +25,7 @@ enum {
     JOB_LOG_LINE_MAX = 2000,  /* bytes */
     JOB_LOG_BUFFER = 200,     /* lines waiting to be written; more are counted out */
     JOB_ATTEMPTS_DEFAULT = 8,
+    JOB_CRASHES_MAX = 10, /* a job whose process ends is rarely to blame, but may be */
 };
 
 #define JOB_LEASE_US (30 * US_PER_SECOND)

@@ -207,7 +207,7 @@ static Rc run_handler(Ctx *cx, Run *run)
                .attempt = (unsigned)run->attempt,
                .priv = run};
     Json *payload;
-    if (run->attempt > max_attempts(run->type)) {
+    if (run->attempt > MAX(max_attempts(run->type), (int64_t)JOB_CRASHES_MAX)) {
         return fail(cx, RC_CONFLICT, "Its process ended %lld times while it ran",
                     (long long)run->attempt - 1);
     }
