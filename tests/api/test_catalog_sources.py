@@ -264,9 +264,12 @@ def test_a_kept_orphan_is_found_as_one_until_it_is_named_again(database, new_ser
     assert shown["relations"] == before["relations"]
     history = api.get("/api/catalog/entities/by-name/component/default/b/history").json()["items"]
     assert [r["revision"] for r in history] == [2, 1]
-    events = api.get("/api/events", headers={"Accept": "application/json"}, query={"limit": 100}).json()["items"]
-    assert [e["type"] for e in events if e["subject"] == "component:default/b"] == [
-        "catalog.entity.created", "catalog.entity.updated"]
+
+    def events():
+        found = api.get("/api/events", headers={"Accept": "application/json"}, query={"limit": 100}).json()["items"]
+        return [e["type"] for e in found if e["subject"] == "component:default/b"]
+
+    until(lambda: events() == ["catalog.entity.created", "catalog.entity.updated"], what="the events of the change")
     assert api.post("/api/catalog/refresh", json_body={"entityRef": "component:default/b"}).status == 404
     files["/all.yaml"] = location("all", "./a.yaml", "./b.yaml")
     until(lambda: orphans() == [], 30)

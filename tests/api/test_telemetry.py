@@ -240,5 +240,5 @@ def test_off_by_default(server):
 def test_endpoint_is_checked_at_the_start(binary, tmp_path):
     server = FairwayServer(dir=tmp_path, env={"FAIRWAY_TELEMETRY_OTLP_ENDPOINT": "collector:4318"})
     server.spawn()
-    assert server.wait() == 1
+    assert server.wait() == 2
     assert "telemetry.otlp_endpoint must be" in server.log()
