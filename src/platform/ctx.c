@@ -50,7 +50,7 @@ Rc ctx_read(Ctx *cx)
 
 Rc ctx_read_primary(Ctx *cx)
 {
-    ASSERT(!cx->tx);
+    ASSERT(!cx->tx && !cx->on_io_thread);
     TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
     tx_deadline(cx->tx, cx->deadline_us);
     return RC_OK;

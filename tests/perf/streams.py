@@ -34,7 +34,7 @@ class Streams:
                 raise RuntimeError("a stream was closed at its start")
             got += piece
         if not got.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(f"a stream was refused: {got[:200]!r}")
+            raise RuntimeError(f"a stream was refused: {got[:200]!r} … {got[-200:]!r}")
 
     def drain(self):
         """Takes what lies there: comments that keep connections alive."""

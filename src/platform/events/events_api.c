@@ -99,15 +99,17 @@ static Str reset_note(Arena *arena, int64_t after, int64_t from)
 
 static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
 {
-    int64_t from;
-    bool ok;
+    int64_t from = -1;
+    bool ok = true;
     Str note = STR_EMPTY;
     if (!call->http) {
         return fail(cx, RC_NOT_ACCEPTABLE,
                     "A stream needs a connection; ask for application/json here.");
     }
-    TRY(check_position(cx, ask->after, &from, &ok));
-    ctx_end(cx);
+    if (ask->after >= 0) {
+        TRY(check_position(cx, ask->after, &from, &ok));
+        ctx_end(cx);
+    }
     if (!ok) {
         note = reset_note(cx->arena, ask->after, from);
     }
@@ -119,8 +121,8 @@ static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
         {STR("X-Request-Id"),           cx->request_id          },
     };
     HttpResponse head = {.status = 200, .headers = headers, .n_headers = ARRAY_LEN(headers)};
-    TRY(event_stream_open(cx->platform->events, call->http, &head, &ask->filter,
-                          ask->after < 0 ? -1 : from, note, &cx->error));
+    TRY(event_stream_open(cx->platform->events, call->http, &head, &ask->filter, from, note,
+                          &cx->error));
     call->reply.status = 200;
     call->reply.sent = true;
     return RC_OK;
@@ -130,6 +132,9 @@ Rc events_list(Ctx *cx, Call *call)
 {
     Ask ask;
     TRY(read_ask(cx, call, &ask));
+    if (cx->on_io_thread && !(ask.is_stream && ask.after < 0)) {
+        return fail(cx, RC_BUSY, "Events are not looked for on this thread");
+    }
     return ask.is_stream ? answer_stream(cx, call, &ask) : answer_page(cx, call, &ask);
 }
 
