@@ -17,6 +17,7 @@
     }
 
 void *vec_grow_(Arena *arena, void *at, size_t n, size_t *cap, size_t item_size);
+void *vec_reserve_(Arena *arena, void *at, size_t n, size_t *cap, size_t item_size, size_t wanted);
 
 #define VEC_PUSH(vec, value)                                                                       \
     do {                                                                                           \
@@ -26,5 +27,10 @@ void *vec_grow_(Arena *arena, void *at, size_t n, size_t *cap, size_t item_size)
         }                                                                                          \
         (vec)->at[(vec)->n++] = (value);                                                           \
     } while (0)
+
+/* Room for `more` items: a large array that grows by doubling clears and copies twice its size. */
+#define VEC_RESERVE(vec, more)                                                                     \
+    ((vec)->at = vec_reserve_((vec)->arena, (vec)->at, (vec)->n, &(vec)->cap,                      \
+                              sizeof((vec)->at[0]), (vec)->n + (more)))
 
 #endif

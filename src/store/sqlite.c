@@ -218,7 +218,7 @@ static Rc writer_open(SqliteDb *db, int cache_kib, Error *err)
     }
     TRY(rc);
     snprintf(pragmas, sizeof(pragmas), "PRAGMA synchronous=%s; PRAGMA journal_size_limit=%d",
-             db->private_dir ? "OFF" : "FULL", WAL_MAX_PAGES * SQLITE_PAGE_SIZE);
+             db->private_dir ? "OFF" : "FULL", WAL_KEPT_PAGES * SQLITE_PAGE_SIZE);
     return sqlite_run(conn, pragmas, err);
 }
 

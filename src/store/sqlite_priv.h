@@ -19,7 +19,8 @@
 enum {
     SQLITE_PAGE_SIZE = 16384, /* measured: 398 MB against 518 MB with 4 KiB pages for 3 KB rows */
     CHECKPOINT_PAGES = 1000,  /* WAL pages that wake the checkpointer: 16 MiB */
-    WAL_MAX_PAGES = 4000,     /* the WAL is made to start over beyond this: 64 MiB */
+    WAL_KEPT_PAGES = 4000,    /* of a WAL that starts over the file keeps these: 64 MiB */
+    WAL_MAX_PAGES = 16000,    /* it is made to start over beyond this: 256 MiB */
     RESTART_BUSY_MS = 100, /* how long a restart may wait for readers while writers wait for it */
     GROUP_MAX_MEMBERS = 256,
     PROGRESS_OPS = 10000, /* instructions between two looks at the clock: some 0.3 ms */

@@ -239,6 +239,11 @@ static Rc write_entities(Apply *a)
 {
     enum { INSERT_COLUMNS = 23, UPDATE_COLUMNS = 17 };
     Params inserts = {.arena = a->arena}, updates = {.arena = a->arena};
+    size_t created = 0;
+    for (size_t i = 0; i < a->n_items; i++) {
+        created += a->items[i].old ? 0 : 1;
+    }
+    VEC_RESERVE(&inserts, created * INSERT_COLUMNS);
     for (size_t i = 0; i < a->n_items; i++) {
         if (a->items[i].old) {
             push_update(a, &updates, &a->items[i]);
@@ -293,6 +298,7 @@ static Rc write_text(Apply *a, bool before)
             VEC_PUSH(&params, P_STR_OR_NULL(old->description));
         }
     }
+    VEC_RESERVE(&params, before ? 0 : 4 * a->n_items);
     for (size_t i = 0; !before && i < a->n_items; i++) {
         const PreparedEntity *p = &a->items[i].e->prepared;
         VEC_PUSH(&params, P_I64(a->items[i].n));
@@ -428,7 +434,12 @@ static Rc run_fields(Apply *a, const Query *query, FieldRows *rows, size_t colum
 static Rc write_fields(Apply *a)
 {
     FieldRows gone = {.arena = a->arena}, fresh = {.arena = a->arena};
+    size_t n_fields = 0;
     TRY(load_keys(a));
+    for (size_t i = 0; i < a->n_items; i++) {
+        n_fields += a->items[i].old ? 0 : a->items[i].e->prepared.fields.n;
+    }
+    VEC_RESERVE(&fresh, n_fields);
     for (size_t i = 0; i < a->n_items; i++) {
         const Item *item = &a->items[i];
         const EntityFields *fields = &item->e->prepared.fields;
@@ -450,6 +461,7 @@ static Rc write_fields(Apply *a)
 static Rc write_parents(Apply *a)
 {
     Params params = {.arena = a->arena};
+    VEC_RESERVE(&params, 3 * a->batch->n_upserts);
     for (size_t i = 0; i < a->batch->n_upserts; i++) {
         const ApplyEntity *e = &a->batch->upserts[i];
         if (!e->conflicted && !e->is_orphan) {

@@ -70,6 +70,7 @@ static Rc run_relations(Apply *a, const Query *query, RelationRows *rows)
     }
     qsort(rows->at, rows->n, sizeof rows->at[0], by_target);
     Params params = {.arena = a->arena};
+    VEC_RESERVE(&params, 4 * rows->n);
     for (size_t i = 0; i < rows->n; i++) {
         VEC_PUSH(&params, P_I64(rows->at[i].origin));
         VEC_PUSH(&params, P_STR(rows->at[i].source));
@@ -129,6 +130,11 @@ Rc apply_relations(Apply *a)
     }
     TRY(drop_old_relations(a, &wanted, &kept));
     RelationRows fresh = {.arena = a->arena};
+    size_t n_relations = 0;
+    for (size_t i = 0; i < a->n_items; i++) {
+        n_relations += a->items[i].e->prepared.relations.n;
+    }
+    VEC_RESERVE(&fresh, n_relations);
     for (size_t i = 0; i < a->n_items; i++) {
         const Item *item = &a->items[i];
         const EntityRelations *relations = &item->e->prepared.relations;

@@ -274,7 +274,9 @@ Str source_entity_name(Arena *arena, Str type, Str target)
     return str_fmt(arena, "generated-%.*s", STR_ARG(sha1_hex(arena, location)));
 }
 
-static Walk *walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *report, Arena *arena)
+/* marks: an arena for what the writer of batches notes while the walk goes on. */
+static Walk *
+walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *report, Arena *arena, Arena *marks)
 {
     Walk *walk = ARENA_NEW(arena, Walk);
     Settings *settings = cx->platform->settings;
@@ -291,7 +293,7 @@ static Walk *walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *rep
         .located = map_init(arena),
         .problems = {.arena = arena},
         .emitted = map_init(arena),
-        .unstitched = map_init(arena),
+        .unstitched = map_init(marks),
         .kept = map_init(arena),
         .report = report,
     };
@@ -342,9 +344,10 @@ static Rc run(Walk *walk)
 Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(64 * KIB);
+    CLEANUP(arena_cleanup) Arena *marks = arena_new(4 * KIB);
     int64_t start = time_monotonic_us();
     *ret = (IngestReport){.complete = true};
-    Walk *walk = walk_new(cx, job, source, ret, arena);
+    Walk *walk = walk_new(cx, job, source, ret, arena, marks);
     Rc rc = ingest_load(&walk->ingest);
     if (rc == RC_OK) {
         rc = ingest_stitch(&walk->ingest);
@@ -352,6 +355,7 @@ Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
     if (rc == RC_OK) {
         rc = run(walk);
     }
+    ingest_flush_end(&walk->ingest);
     arena_free(walk->ingest.batch_arena);
     if (ret->applied.created + ret->applied.updated >= INGEST_BATCH) {
         IGNORE(malloc_trim(0)); /* a bulk read leaves freed pages behind in every heap */

@@ -45,6 +45,8 @@ typedef struct Problem {
     uint32_t line, column;
 } Problem;
 
+typedef struct IngestFlush IngestFlush; /* ingest_flush.c */
+
 typedef struct Ingest {
     Ctx *cx;
     Job *job;
@@ -60,10 +62,10 @@ typedef struct Ingest {
     VEC(Problem) problems;
     VEC(ApplyEntity) upserts; /* in batch_arena; document index in parallel */
     VEC(Document *) upsert_documents;
-    Map emitted;    /* ref -> Document that brings (or wanted to bring) it in this walk */
-    Map unstitched; /* refs whose relations are to be shown anew at the end; see ApplyBatch */
-    bool flushed;   /* some batches are written already */
-    Map kept;       /* Locations whose targets are not known this time: what they brought stays */
+    Map emitted;        /* ref -> Document that brings (or wanted to bring) it in this walk */
+    Map unstitched;     /* refs whose relations are to be shown anew at the end; see ApplyBatch */
+    IngestFlush *flush; /* of the first batches; NULL while all fits into one */
+    Map kept; /* Locations whose targets are not known this time: what they brought stays */
     IngestReport *report;
 } Ingest;
 
@@ -92,8 +94,32 @@ MUST_CHECK Rc ingest_show_on_locations(Ingest *ingest, bool *ret_changed);
 
 /* Loads what is known of the source. */
 MUST_CHECK Rc ingest_load(Ingest *ingest);
-/* Writes the entities collected so far, when they are too many to hold, and forgets them. */
+/* Entities collected so far, with the documents that bring them. */
+typedef struct IngestBatch {
+    ApplyEntity *upserts;
+    Document **documents; /* NULL: of no document */
+    size_t n;
+} IngestBatch;
+IngestBatch ingest_batch(const Ingest *ingest);
+/* Inside cx's write transaction: numbers the documents, applies the batch and the removals. */
+MUST_CHECK Rc ingest_apply(Ctx *cx,
+                           Ingest *ingest,
+                           const IngestBatch *batch,
+                           const Str *removed,
+                           size_t n_removed,
+                           ApplyResult *ret);
+/* Adds the outcome to the report; conflicts become problems. */
+void ingest_count(Ingest *ingest, const IngestBatch *batch, const ApplyResult *result);
+/* Fails RC_GONE when the source was removed or pointed elsewhere while it was read. */
+MUST_CHECK Rc ingest_check_source(Ctx *cx, const Ingest *ingest);
+
+/* Hands what was collected to a thread that writes it, once it is done with the batch before. Fails
+ * as that one did. */
 MUST_CHECK Rc ingest_flush(Ingest *ingest);
+/* Waits for the batch under way; RC_OK when there is none. */
+MUST_CHECK Rc ingest_flushed(Ingest *ingest);
+/* Ends the thread and frees what it had, whatever came of it. */
+void ingest_flush_end(Ingest *ingest);
 /* Makes good what an interrupted read, of this source or another, left to do. */
 MUST_CHECK Rc ingest_stitch(Ingest *ingest);
 /* The last transactions: the rest of the entities, what is gone, documents, problems, the state of

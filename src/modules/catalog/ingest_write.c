@@ -90,11 +90,10 @@ Rc ingest_load(Ingest *ingest)
 
 /* ---- writing entities */
 
-static Rc number_documents(Ingest *ingest)
+static Rc number_documents(Ctx *cx, const Ingest *ingest, const IngestBatch *batch)
 {
-    Ctx *cx = ingest->cx;
-    for (size_t i = 0; i < ingest->upserts.n; i++) {
-        Document *d = ingest->upsert_documents.at[i];
+    for (size_t i = 0; i < batch->n; i++) {
+        Document *d = batch->documents[i];
         if (d && !d->n) {
             TRY(tx_one_i64(cx->tx, &catalog_ingest_put_document,
                            PARAMS(P_STR(ingest->source->id), P_STR(d->location),
@@ -102,74 +101,73 @@ static Rc number_documents(Ingest *ingest)
                                   P_I64(time_now_us())),
                            &d->n, &cx->error));
         }
-        ingest->upserts.at[i].document_n = d ? d->n : 0;
+        batch->upserts[i].document_n = d ? d->n : 0;
     }
     return RC_OK;
 }
 
-static void report_conflicts(Ingest *ingest)
+IngestBatch ingest_batch(const Ingest *ingest)
 {
-    for (size_t i = 0; i < ingest->upserts.n; i++) {
-        const ApplyEntity *e = &ingest->upserts.at[i];
+    return (IngestBatch){ingest->upserts.at, ingest->upsert_documents.at, ingest->upserts.n};
+}
+
+Rc ingest_apply(Ctx *cx,
+                Ingest *ingest,
+                const IngestBatch *batch,
+                const Str *removed,
+                size_t n_removed,
+                ApplyResult *ret)
+{
+    ApplyBatch all = {
+        .upserts = batch->upserts,
+        .n_upserts = batch->n,
+        .remove_refs = removed,
+        .n_remove_refs = n_removed,
+        .unstitched = ingest->flush ? &ingest->unstitched : NULL,
+    };
+    TRY(number_documents(cx, ingest, batch));
+    return catalog_apply(cx, ingest->kinds, &all, ret);
+}
+
+void ingest_count(Ingest *ingest, const IngestBatch *batch, const ApplyResult *result)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        const ApplyEntity *e = &batch->upserts[i];
         if (e->conflicted) {
             Str message = str_fmt(
                 ingest->cx->arena,
                 "Detected conflicting entityRef %.*s already referenced by %.*s and now also %.*s",
                 STR_ARG(e->prepared.ref), STR_ARG(e->owner_location), STR_ARG(e->location));
-            ingest_problem(ingest, ingest->upsert_documents.at[i], e->prepared.ref, "ConflictError",
-                           message, 0, 0);
+            ingest_problem(ingest, batch->documents[i], e->prepared.ref, "ConflictError", message,
+                           0, 0);
         }
     }
+    ApplyResult *total = &ingest->report->applied;
+    total->created += result->created;
+    total->updated += result->updated;
+    total->unchanged += result->unchanged;
+    total->removed += result->removed;
+    total->conflicts += result->conflicts;
 }
 
 static Rc apply(Ingest *ingest, const Strs *removed)
 {
-    ApplyBatch batch = {
-        .upserts = ingest->upserts.at,
-        .n_upserts = ingest->upserts.n,
-        .remove_refs = removed ? removed->at : NULL,
-        .n_remove_refs = removed ? removed->n : 0,
-        .unstitched = ingest->flushed ? &ingest->unstitched : NULL,
-    };
+    IngestBatch batch = ingest_batch(ingest);
     ApplyResult result;
-    TRY(number_documents(ingest));
-    TRY(catalog_apply(ingest->cx, ingest->kinds, &batch, &result));
-    report_conflicts(ingest);
-    ApplyResult *total = &ingest->report->applied;
-    total->created += result.created;
-    total->updated += result.updated;
-    total->unchanged += result.unchanged;
-    total->removed += result.removed;
-    total->conflicts += result.conflicts;
+    TRY(ingest_apply(ingest->cx, ingest, &batch, removed ? removed->at : NULL,
+                     removed ? removed->n : 0, &result));
+    ingest_count(ingest, &batch, &result);
     return RC_OK;
 }
 
-/* A source that was removed or pointed elsewhere while it was read must not get its old entities
- * back. */
-static Rc check_source(Ingest *ingest)
+Rc ingest_check_source(Ctx *cx, const Ingest *ingest)
 {
-    Ctx *cx = ingest->cx;
     const Source *source = ingest->source;
     int64_t n;
     TRY(tx_one_i64(cx->tx, &catalog_ingest_source_is,
                    PARAMS(P_STR(source->id), P_STR(source->type), P_STR(source->target)), &n,
                    &cx->error));
     return n == 1 ? RC_OK : fail(cx, RC_GONE, "the source was changed while it was read");
-}
-
-Rc ingest_flush(Ingest *ingest)
-{
-    ingest->flushed = true;
-    TRY(ctx_begin(ingest->cx));
-    TRY(check_source(ingest));
-    TRY(apply(ingest, NULL));
-    TRY(ctx_commit(ingest->cx));
-    arena_reset(ingest->batch_arena);
-    ingest->upserts.at = NULL;
-    ingest->upserts.n = ingest->upserts.cap = 0;
-    ingest->upsert_documents.at = NULL;
-    ingest->upsert_documents.n = ingest->upsert_documents.cap = 0;
-    return RC_OK;
 }
 
 /* ---- what is gone */
@@ -439,19 +437,20 @@ static Rc finish(Ingest *ingest)
     if (!is_unchanged(ingest, &numbers)) {
         TRY(write_changes(ingest, &numbers, &forgotten));
     }
-    if (ingest->flushed) { /* the source has been read when its relations show */
+    if (ingest->flush) { /* the source has been read when its relations show */
         TRY(ctx_commit(ingest->cx));
         TRY(ingest_stitch(ingest));
         TRY(ctx_begin(ingest->cx));
-        TRY(check_source(ingest));
+        TRY(ingest_check_source(ingest->cx, ingest));
     }
     return write_source(ingest);
 }
 
 Rc ingest_finish(Ingest *ingest)
 {
+    TRY(ingest_flushed(ingest));
     TRY(ctx_begin(ingest->cx));
-    TRY(check_source(ingest));
+    TRY(ingest_check_source(ingest->cx, ingest));
     TRY(finish(ingest));
     return ctx_commit(ingest->cx);
 }
