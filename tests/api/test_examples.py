@@ -165,15 +165,25 @@ class World:
 
     def with_references(self, schema, body):
         """The ids that an example refers to are those of the referenced records' examples."""
-        body = dict(body)
+        body, used = dict(body), set()
         for name, prop in document["components"]["schemas"][schema]["properties"].items():
             to = prop.get("x-references")
             if to and to != schema and name in body:
                 template = self.collection_of(to)
                 if template and "{" not in template:
                     create = document["paths"][template]["post"]
-                    body[name] = self.ensure(template, create)[0]
+                    body[name] = self.other(template, create) if template in used else self.ensure(template, create)[0]
+                    used.add(template)
         return body
+
+    def other(self, path, create):
+        """The id of a second record beside the example's."""
+        if (path, "other") not in self.made:
+            example = next(iter(bodies(create).values()))
+            answer = self.api.post(path, {**example, "name": example["name"] + "-other"})
+            assert answer.status == 201, f"POST {path}: {answer}"
+            self.made[path, "other"] = (made_id(answer.json()), answer)
+        return self.made[path, "other"][0]
 
 
 @pytest.fixture(scope="module")
