@@ -6,10 +6,10 @@
 /* Every x- key there is; a misspelt one would be ignored silently. docs/contract.md explains them.
  */
 static const char *const known_keys[] = {
-    "x-cli",       "x-computed", "x-errors",       "x-filter",     "x-idempotent",
-    "x-immutable", "x-max-body", "x-module",       "x-mount",      "x-permission",
-    "x-public",    "x-record",   "x-records",      "x-references", "x-run",
-    "x-says",      "x-secret",   "x-strict-query", "x-sunset",
+    "x-cli",       "x-computed", "x-errors", "x-filter",       "x-idempotent",
+    "x-immutable", "x-max-body", "x-module", "x-mount",        "x-permission",
+    "x-public",    "x-rate",     "x-record", "x-records",      "x-references",
+    "x-run",       "x-says",     "x-secret", "x-strict-query", "x-sunset",
 };
 static const char *const record_keys[] = {"table",        "soft_delete", "unique", "list",
                                           "default_sort", "where",       "search"};
@@ -248,6 +248,10 @@ static void check_words(Tool *t, const OperationAt *at)
     }
     if (!str_is(run, "inline") && !str_is(run, "worker") && !str_is(run, "stream")) {
         tool_error(t, op, "x-run is inline, worker or stream");
+    }
+    Str rate = json_str_at(op, "x-rate");
+    if (json_get_c(op, "x-rate") && !str_is(rate, "auth") && !str_is(rate, "none")) {
+        tool_error(t, op, "x-rate is auth or none");
     }
     if (max_body && (!json_to_i64(max_body, &bytes) || bytes < 0)) {
         tool_error(t, max_body, "x-max-body is a number of bytes");

@@ -52,13 +52,14 @@ void operation_finish(Tool *t, Json *op, Str path, const Json *path_params, cons
 /* ---- standard responses */
 
 typedef struct Facts {
-    bool credentials, path_params, body, if_match, idempotent, writes;
+    bool limited, credentials, path_params, body, if_match, idempotent, writes;
 } Facts;
 
 static Facts facts_of(const Tool *t, const OperationAt *at)
 {
     Facts f = {
         .credentials = !json_bool(json_get_c(at->op, "x-public"), false),
+        .limited = !str_is(json_str_at(at->op, "x-rate"), "none"),
         .path_params = str_find_char(at->path, '{') != SIZE_MAX,
         .body = json_get_c(at->op, "requestBody") != NULL,
         .idempotent = json_get_c(at->op, "x-idempotent") != NULL,
@@ -102,6 +103,7 @@ static void add_standard(Tool *t, const OperationAt *at, Json *r)
         add(t, r, f.credentials, "401", "BackstageError");
         add(t, r, f.credentials, "403", "BackstageError");
         add(t, r, f.path_params, "404", "BackstageError");
+        add(t, r, f.limited, "429", "BackstageError");
         add(t, r, true, "500", "BackstageError");
         return;
     }
@@ -114,6 +116,7 @@ static void add_standard(Tool *t, const OperationAt *at, Json *r)
     add(t, r, f.body, "413", "TooLarge");
     add(t, r, f.body, "415", "UnsupportedMediaType");
     add(t, r, f.body, "422", "Invalid");
+    add(t, r, f.limited, "429", "TooManyRequests");
     add(t, r, true, "500", "InternalError");
     add(t, r, f.writes, "507", "InsufficientStorage");
 }

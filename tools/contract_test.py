@@ -119,7 +119,7 @@ class Contract(unittest.TestCase):
         create = made["cars.create"][2]
         self.assertEqual(create["x-idempotent"], "key")
         self.assertEqual(create["requestBody"]["content"]["application/json"]["example"]["name"], "Beetle")
-        self.assertEqual(list(create["responses"]), ["201", "400", "401", "403", "409", "413", "415", "422", "500", "507"])
+        self.assertEqual(list(create["responses"]), ["201", "400", "401", "403", "409", "413", "415", "422", "429", "500", "507"])
         self.assertIn("412", made["cars.patch"][2]["responses"])
         self.assertIn("304", made["cars.get"][2]["responses"])
         # what is published says nothing of tables and threads
@@ -201,6 +201,7 @@ paths:
             (good.replace("x-module: m\n", ""), "names its module"),
             (good.replace("x-permission", "x-run: fast\n      x-permission"), "x-run is inline, worker or stream"),
             (good.replace("x-permission", "x-max-body: -1\n      x-permission"), "x-max-body is a number"),
+            (good.replace("x-permission", "x-rate: often\n      x-permission"), "x-rate is auth or none"),
             (good.replace("    get:", "    fetch:"), '"fetch" is neither a method'),
             (good.replace("  /x/{id}:", "  x/{id}:"), "must begin with /"),
             (good + "info: {}\n", '"info" is not a key of a module\'s file'),

@@ -57,18 +57,22 @@ StaticFile portal_serve(void *user, HttpRequest *r)
     bool kept = str_starts(path, STR("/assets/"));
     bool unchanged = has_etag(http_header(r, "If-None-Match"), file->etag);
     const HttpPair headers[] = {
-        {STR("Content-Type"),               str_from(file->type)                                               },
-        {STR("ETag"),                       str_from(file->etag)                                               },
-        {STR("Cache-Control"),              kept ? STR("public, max-age=31536000, immutable") : STR("no-cache")},
-        {STR("Vary"),                       STR("Accept-Encoding")                                             },
-        {STR("Content-Encoding"),           packed && !unchanged ? STR("gzip") : STR_EMPTY                     },
+        {STR("Content-Type"),                 str_from(file->type)                                               },
+        {STR("ETag"),                         str_from(file->etag)                                               },
+        {STR("Cache-Control"),                kept ? STR("public, max-age=31536000, immutable") : STR("no-cache")},
+        {STR("Vary"),                         STR("Accept-Encoding")                                             },
+        {STR("Content-Encoding"),             packed && !unchanged ? STR("gzip") : STR_EMPTY                     },
         {STR("Content-Security-Policy"),
          STR("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src "
              "'self'; "
-             "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")                },
-        {STR("X-Content-Type-Options"),     STR("nosniff")                                                     },
-        {STR("Referrer-Policy"),            STR("no-referrer")                                                 },
-        {STR("Cross-Origin-Opener-Policy"), STR("same-origin")                                                 },
+             "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+             "frame-ancestors 'none'")                                                                           },
+        {STR("X-Content-Type-Options"),       STR("nosniff")                                                     },
+        {STR("Referrer-Policy"),              STR("no-referrer")                                                 },
+        {STR("Permissions-Policy"),
+         STR("camera=(), geolocation=(), microphone=(), payment=(), usb=()")                                     },
+        {STR("Cross-Origin-Resource-Policy"), STR("same-origin")                                                 },
+        {STR("Cross-Origin-Opener-Policy"),   STR("same-origin")                                                 },
     };
     HttpResponse response = {
         .status = unchanged ? 304 : 200, .headers = headers, .n_headers = ARRAY_LEN(headers)};

@@ -155,12 +155,14 @@ static Rc listen_on(App *app, Api *api, Str *ret_url, Error *err)
             (int)(settings_duration_us(settings, "http.idle_timeout") / US_PER_SECOND),
     };
     TRY(app_blame_setting(settings, "server.base_url", check_base_url(known_as, err), err));
+    TRY(app_read_tls(settings, app->arena, &options, err));
     Rc rc = http_server_start(&options, api_http_app(api), &app->platform.server, err);
     bool is_about_port = rc == RC_CONFLICT || rc == RC_DENIED;
     TRY(app_blame_setting(settings, is_about_port ? "server.port" : "server.host", rc, err));
     bool is_ipv6 = str_find_char(options.host, ':') != SIZE_MAX;
-    *ret_url = str_fmt(app->arena, "http://%s%.*s%s:%u", is_ipv6 ? "[" : "", STR_ARG(options.host),
-                       is_ipv6 ? "]" : "", http_server_port(app->platform.server));
+    *ret_url = str_fmt(app->arena, "http%s://%s%.*s%s:%u", options.tls_cert_pem ? "s" : "",
+                       is_ipv6 ? "[" : "", STR_ARG(options.host), is_ipv6 ? "]" : "",
+                       http_server_port(app->platform.server));
     while (str_ends(known_as, STR("/"))) {
         known_as.len--;
     }
@@ -191,8 +193,13 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     size_t started = 0;
     Str url = STR_EMPTY;
     TRY(authentication(p->settings, &options, err));
-    TRY(telemetry_start(p, err));
-    Rc rc = db_listen(p->db, on_notice, p, err);
+    TRY(app_gateway(p->settings, &options, err));
+    Rc rc = telemetry_start(p, err);
+    if (rc != RC_OK) {
+        limits_free(options.limits);
+        return rc;
+    }
+    rc = db_listen(p->db, on_notice, p, err);
     if (rc == RC_OK) {
         rc = api_new(p, &options, &api, err);
     }
@@ -227,6 +234,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     db_listen_stop(p->db);
     telemetry_stop(p);
     api_free(api);
+    limits_free(options.limits);
     return rc;
 }
 

@@ -93,7 +93,7 @@ typedef struct HttpServerOptions {
     size_t min_body_rate;     /* bytes per second, over windows of head_timeout_s; 0 = 256 */
     int stall_timeout_s;      /* without a byte of a body that is not complete; 0 = 5 */
     int peer_timeout_s;       /* without a sign of life from the peer's system; 0 = 30 */
-    const char *tls_cert_pem, *tls_key_pem; /* both or none; TLS 1.2 and 1.3 */
+    const char *tls_cert_pem, *tls_key_pem; /* both or none; TLS 1.3 */
 } HttpServerOptions;
 
 /* Binds, listens and starts threads. app->user is borrowed until http_server_free.
@@ -125,6 +125,8 @@ Str http_target(const HttpRequest *r); /* path[?query] as received */
 Str http_header(const HttpRequest *r,
                 const char *name); /* first value, trimmed; "" when absent; any case */
 bool http_has_header(const HttpRequest *r, const char *name);
+/* All values of a field that may be there several times, joined by commas; in the arena. */
+Str http_header_all(HttpRequest *r, const char *name);
 Str http_peer(const HttpRequest *r);           /* client address without port */
 Str http_body(const HttpRequest *r);           /* INLINE and WORKER */
 int64_t http_started_us(const HttpRequest *r); /* monotonic */
@@ -143,6 +145,12 @@ void http_serve_on_worker(HttpRequest *r);
 /* ---- body of HTTP_RUN_STREAM, on the worker. Up to `max` bytes into out; *ret_n 0 at the end.
  * Blocks. Fails: RC_TIMEOUT, RC_LIMIT, RC_MALFORMED (client gone). */
 MUST_CHECK Rc http_body_read(HttpRequest *r, void *out, size_t max, size_t *ret_n, Error *err);
+
+/* A field of whatever answer this request gets, by whom ever; after those of the answer itself. At
+ * most HTTP_ADDED_FIELDS_MAX. Name and value live as long as the request. Before the answer, on the
+ * thread that will give it. */
+enum { HTTP_ADDED_FIELDS_MAX = 12 };
+void http_add_field(HttpRequest *r, Str name, Str value);
 
 /* ---- response; exactly one of these, once. */
 typedef struct HttpResponse {

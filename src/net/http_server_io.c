@@ -429,7 +429,7 @@ static struct MHD_Daemon *start_daemon(Io *io, unsigned max_connections)
     };
 
     if (options->tls_cert_pem) {
-        static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+        static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
         struct MHD_OptionItem *tls = &items[ARRAY_LEN(items) - 4];
         flags |= MHD_USE_TLS;
         tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,

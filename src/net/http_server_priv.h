@@ -104,6 +104,8 @@ struct HttpRequest {
     int status;
     struct MHD_Response *response;
     size_t response_bytes;
+    HttpPair *added; /* HTTP_ADDED_FIELDS_MAX of them, made with the first */
+    size_t n_added;
     HttpStream *stream;
 };
 

@@ -145,6 +145,30 @@ bool http_has_header(const HttpRequest *r, const char *name)
     return find_field(r, name) != NULL;
 }
 
+Str http_header_all(HttpRequest *r, const char *name)
+{
+    Str wanted = str_from(name);
+    Str all = STR("");
+
+    for (size_t i = 0; i < r->n_fields; i++) {
+        if (str_eq_nocase(r->fields[i].name, wanted)) {
+            Str value = r->fields[i].value;
+            all =
+                all.len == 0 ? value : str_fmt(r->arena, "%.*s,%.*s", STR_ARG(all), STR_ARG(value));
+        }
+    }
+    return all;
+}
+
+void http_add_field(HttpRequest *r, Str name, Str value)
+{
+    ASSERT(!r->is_answered && r->n_added < HTTP_ADDED_FIELDS_MAX);
+    if (!r->added) {
+        r->added = ARENA_ARRAY(r->arena, HttpPair, HTTP_ADDED_FIELDS_MAX);
+    }
+    r->added[r->n_added++] = (HttpPair){name, value};
+}
+
 Str http_peer(const HttpRequest *r)
 {
     return r->peer;

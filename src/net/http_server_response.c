@@ -24,9 +24,11 @@ static void add_fields(struct MHD_Response *response, HttpRequest *r, const Http
 {
     bool has_retry_after = false;
 
-    for (size_t i = 0; i < spec->n_headers; i++) {
-        Str name = spec->headers[i].name;
-        Str value = spec->headers[i].value;
+    for (size_t i = 0; i < spec->n_headers + r->n_added; i++) {
+        const HttpPair *field =
+            i < spec->n_headers ? &spec->headers[i] : &r->added[i - spec->n_headers];
+        Str name = field->name;
+        Str value = field->value;
         for (size_t at = 0; at < value.len; at++) {
             ASSERT(value.ptr[at] != '\r' && value.ptr[at] != '\n' && value.ptr[at] != '\0');
         }

@@ -28,15 +28,18 @@ class Answer:
 
 
 class Api:
-    def __init__(self, url, headers=None):
+    def __init__(self, url, headers=None, tls=None):
         parts = urllib.parse.urlsplit(url)
         self.url = url
         self.host, self.port = parts.hostname, parts.port
         self.headers = dict(headers or {})
+        self.tls = tls
         self._local = threading.local()
 
     def connect(self):
         """A connection of the caller's own."""
+        if self.url.startswith("https:"):
+            return http.client.HTTPSConnection(self.host, self.port, timeout=TIMEOUT_S, context=self.tls)
         return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
 
     def request(self, method, path, body=None, *, json_body=None, query=None, headers=None):

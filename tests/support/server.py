@@ -23,7 +23,7 @@ from support.api import Api
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 START_DEADLINE_S = float(os.environ.get("FAIRWAY_START_DEADLINE", "60"))
 STOP_DEADLINE_S = 60
-READY_LINE = re.compile(rb"^Fairway is ready at (http://\S+)$", re.M)
+READY_LINE = re.compile(rb"^Fairway is ready at (https?://\S+)$", re.M)
 SANITIZER = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer|runtime error: ")
 
 
@@ -45,9 +45,10 @@ def binary():
 class FairwayServer:
     """args: further arguments of `fairway serve`; env: further environment; config: the text of a
     configuration file; auth: the --auth mode, None to leave it out; dir: a folder for data and files
-    that the caller owns (else a temporary one that goes with the server)."""
+    that the caller owns (else a temporary one that goes with the server); tls: the ssl.SSLContext to
+    speak to it with."""
 
-    def __init__(self, database_url=None, args=(), env=None, config=None, auth="open", dir=None):
+    def __init__(self, database_url=None, args=(), env=None, config=None, auth="open", dir=None, tls=None):
         self.binary = binary()
         if not self.binary:
             raise FileNotFoundError("no program to test: make dev, or set FAIRWAY_BINARY")
@@ -60,6 +61,7 @@ class FairwayServer:
         self.args = list(args)
         self.env = dict(env or {})
         self.auth = auth
+        self.tls = tls
         self.config_path = None
         if config is not None:
             self.config_path = self.dir / "fairway.yaml"
@@ -106,7 +108,7 @@ class FairwayServer:
             if found:
                 self.url = found.group(1).decode()
                 self.port = int(self.url.rsplit(":", 1)[1])
-                self.api = Api(self.url)
+                self.api = Api(self.url, tls=self.tls)
                 if self._is_ready():
                     return self
             time.sleep(0.005)

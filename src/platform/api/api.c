@@ -109,6 +109,7 @@ static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc r
         }
     }
     if (rc == RC_METHOD && http_method(r) == HTTP_OPTIONS) {
+        api_gateway_preflight(api, r, allow);
         respond_empty(api, r, 204, allow, state->request_id);
     } else if (is_backstage_path(api, path)) {
         respond_empty(api, r, 404, STR_EMPTY, state->request_id);
@@ -148,6 +149,7 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
     Str allow = STR_EMPTY;
 
     http_set_user(r, state);
+    api_gateway_accept(api, r, state);
     api_identify(arena, http_header(r, "X-Request-Id"), http_header(r, "traceparent"),
                  &state->request_id, &state->trace_id);
     Rc rc = contract_match(api->platform->contract, http_method(r), routed_path(api, http_path(r)),
@@ -181,10 +183,10 @@ static void on_serve(void *user, HttpRequest *r)
         .deadline_us = time_monotonic_us() + api->request_time_us, /* an upload took its own time */
         .request_id = state->request_id,
         .trace_id = state->trace_id,
-        .address = http_peer(r),
+        .address = state->address,
         .on_io_thread = op->run == RUN_INLINE && http_is_inline(r),
     };
-    Call call = {.op = op, .http = r, .n_path = state->n_path};
+    Call call = {.op = op, .http = r, .n_path = state->n_path, .rate = state->rate};
     memcpy(call.path, state->path, sizeof(call.path));
     call.query = http_query_pairs(r, &call.n_query);
     if (op->run == RUN_STREAM) {
@@ -193,6 +195,7 @@ static void on_serve(void *user, HttpRequest *r)
         call.raw_body = http_body(r);
     }
     state->rc = api_run(api, &cx, &call, http_target(r));
+    state->rate = call.rate;
     if (api_is_for_worker(&cx, &call, state->rc)) {
         http_serve_on_worker(r);
         return;
@@ -211,6 +214,7 @@ static void on_refuse(void *user, HttpRequest *r, const Error *err)
         state = ARENA_NEW(http_arena(r), ApiRequest);
         api_identify(http_arena(r), STR_EMPTY, STR_EMPTY, &state->request_id, &state->trace_id);
         http_set_user(r, state);
+        api_gateway_accept(api, r, state);
     }
     if (!state->op || state->op->errors == ERRORS_PROBLEM) {
         respond_problem(api, r, err, STR_EMPTY, state->request_id);
@@ -320,10 +324,14 @@ Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
     api->request_time_us =
         options && options->request_time_us ? options->request_time_us : REQUEST_TIME_US;
     Rc rc = read_operations(api, err);
+    if (rc == RC_OK) {
+        rc = api_gateway_init(api, err);
+    }
     if (rc != RC_OK) {
         arena_free(arena);
         return rc;
     }
+    api_rate_init(api);
     metrics_on_scrape(platform->metrics, api_scrape, platform);
     *ret = api;
     return RC_OK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * platform/api/api.h - from an HTTP request to a handler and back: the one dispatcher.
  *
- * Order: match → request id, W3C trace context → authenticate → version → parameters and body
- * against the contract → permission → handler → reply (ETag, conditional GET, Fairway-Version,
+ * Order: match → request id, W3C trace context → authenticate → limits → version → parameters and
+ * body against the contract → permission → handler → reply (ETag, conditional GET, Fairway-Version,
  * X-Request-Id, security headers) → log and metrics. A problem at any step is one Error, written
  * once as application/problem+json (RFC 9457) or, for Backstage-compatible operations, as
  * Backstage's error object. In builds with FAIRWAY_CHECKS replies are validated against the
@@ -13,6 +13,7 @@
 #include "net/http_server.h"
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
+#include "platform/limits/limits.h"
 
 /* Who is calling? Fills cx->actor or fails RC_UNAUTH. Set by the identity module; with --auth open
  * every caller is the anonymous administrator. */
@@ -31,9 +32,15 @@ typedef struct ApiOptions {
     StaticFile (*static_files)(void *user, HttpRequest *r);
     void *static_user;
     int64_t request_time_us; /* deadline of a handler, from when it begins; 0 = 60 s */
+    Limits *limits;          /* how often one may call; NULL: as often as one likes. Borrowed. */
+    /* Origins whose pages may read answers and send credentials ("https://a.example.com"), and
+     * addresses or networks of proxies whose X-Forwarded-For is believed; separated by commas. */
+    Str cors_origins, trusted_proxies;
+    bool is_https; /* people reach it by https alone: tell their browsers */
 } ApiOptions;
 
 typedef struct Api Api;
+/* Fails: RC_INVALID when the contract or an option is wrong; options are named as settings. */
 MUST_CHECK Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err);
 void api_free(Api *api);
 /* The callbacks for http_server_start; lives as long as api. */

@@ -91,6 +91,7 @@ void api_reply_error(Ctx *cx, Call *call, Str target)
         reply_header(call, "WWW-Authenticate", STR("Bearer"));
     }
     if (cx->error.code == RC_BUSY || cx->error.code == RC_RATE) {
-        reply_header(call, "Retry-After", STR("1"));
+        reply_header(call, "Retry-After",
+                     str_fmt(cx->arena, "%lld", (long long)MAX(call->rate.retry_after_s, 1)));
     }
 }

@@ -124,7 +124,7 @@ void api_observe(Api *api,
         F_STR("request_id", state ? state->request_id : STR_EMPTY),
         F_STR("trace_id", state ? state->trace_id : STR_EMPTY),
         F_STR("actor", state ? state->actor : STR_EMPTY),
-        F_STR("address", http_peer(r)),
+        F_STR("address", state ? state->address : http_peer(r)),
         F_BOOL("aborted", aborted),
     };
     log_write(level, "http.request", fields, ARRAY_LEN(fields));

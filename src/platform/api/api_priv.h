@@ -7,6 +7,8 @@
  *   api_body.c       the body against the contract
  *   api_error.c      errors in their two wire forms
  *   api_reply.c      conditional requests, headers, the reply against the contract
+ *   api_rate.c       counting against the caller's limits
+ *   api_gateway.c    other origins, proxies in front, fields of every answer
  *   api_observe.c    access log, metrics
  *   v8_json.c        what Backstage's runtime says about malformed JSON */
 #ifndef PLATFORM_API_PRIV_H
@@ -17,7 +19,7 @@
 
 #include <stdatomic.h>
 
-enum { API_HEADERS_MAX = 24, STATUS_CLASSES = 6 };
+enum { API_HEADERS_MAX = 26, STATUS_CLASSES = 6 };
 
 /* What is known of an operation beside the contract. */
 typedef struct ApiOperation {
@@ -26,6 +28,12 @@ typedef struct ApiOperation {
     _Atomic(Metric *) duration;                 /* made when first needed */
     _Atomic(Metric *) by_class[STATUS_CLASSES]; /* 2xx at [2]; [0] is for aborted ones */
 } ApiOperation;
+
+/* Addresses that begin with the same bits; IPv4 as IPv6 writes it. */
+typedef struct Network {
+    uint8_t bytes[16];
+    unsigned bits;
+} Network;
 
 struct Api {
     Arena *arena;
@@ -40,6 +48,11 @@ struct Api {
     size_t n_mounts;
     Str *roots; /* first segments of all paths below /api: "catalog" */
     size_t n_roots;
+    Str *origins; /* that may read answers */
+    size_t n_origins;
+    Network *proxies; /* that are believed */
+    size_t n_proxies;
+    Metric *refused[LIMIT_KINDS]; /* when there are limits */
 };
 
 /* From accept to done, in the request's arena. */
@@ -48,7 +61,9 @@ typedef struct ApiRequest {
     HttpPair path[CALL_PATH_MAX];
     size_t n_path;
     Str request_id, trace_id;
+    Str address; /* of the client: the peer, or whom a trusted proxy names */
     Str actor;
+    CallRate rate;
     Rc rc;
 } ApiRequest;
 
@@ -76,6 +91,21 @@ int api_backstage_status(Rc rc);
 MUST_CHECK Rc api_finish_reply(Ctx *cx, Call *call);
 /* All headers of the reply, standard ones included, at most API_HEADERS_MAX. */
 size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair ret[API_HEADERS_MAX]);
+
+/* ---- api_rate.c: a request counts once, also when it runs anew on a worker */
+void api_rate_init(Api *api);
+/* Before anyone is asked who they are: operations that are public, or that sign in, by address. */
+MUST_CHECK Rc api_count_address(const Api *api, Ctx *cx, Call *call);
+/* After it; who: what Authenticate gave. Gives who, or RC_RATE. */
+MUST_CHECK Rc api_count_caller(const Api *api, Ctx *cx, Call *call, Rc who);
+
+/* ---- api_gateway.c */
+MUST_CHECK Rc api_gateway_init(Api *api, Error *err);
+/* Sets state->address, and what every answer to the request carries. */
+void api_gateway_accept(const Api *api, HttpRequest *r, ApiRequest *state);
+bool api_is_listed_origin(const Api *api, Str origin);
+/* What a browser asks before a page of another origin may send a request. allow: the methods. */
+void api_gateway_preflight(const Api *api, HttpRequest *r, Str allow);
 
 /* ---- api_observe.c */
 void api_observe(Api *api,

@@ -138,6 +138,10 @@ size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair re
     if (!has_cache_control) {
         ret[n++] = (HttpPair){STR("Cache-Control"), STR("private, no-cache")};
     }
+    if (!call->http) { /* else the request has them, whatever answers it */
+        ret[n++] = (HttpPair){STR("RateLimit-Policy"), call->rate.policy};
+        ret[n++] = (HttpPair){STR("RateLimit"), call->rate.state};
+    }
     if (extra->deprecation.len > 0) {
         ret[n++] = (HttpPair){STR("Deprecation"), extra->deprecation};
     }

@@ -85,7 +85,7 @@ void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, St
 
 /* ---- before the handler */
 
-static Rc authenticate(const Api *api, Ctx *cx, const Call *call)
+static Rc identify(const Api *api, Ctx *cx, const Call *call)
 {
     if (!api->options.authenticate) {
         cx->actor = (Actor){.kind = ACTOR_ANONYMOUS, .name = STR("anonymous")};
@@ -98,6 +98,12 @@ static Rc authenticate(const Api *api, Ctx *cx, const Call *call)
         return RC_OK;
     }
     return rc;
+}
+
+static Rc authenticate(const Api *api, Ctx *cx, Call *call)
+{
+    TRY(api_count_address(api, cx, call));
+    return api_count_caller(api, cx, call, identify(api, cx, call));
 }
 
 static Rc check_version(const Api *api, Ctx *cx, const Call *call)
@@ -114,10 +120,11 @@ static Rc check_version(const Api *api, Ctx *cx, const Call *call)
 
 /* A page of another site must not make the browser of someone signed in (or of someone whose open
  * server listens on loopback) change anything. */
-static Rc check_origin(Ctx *cx, const Call *call)
+static Rc check_origin(const Api *api, Ctx *cx, const Call *call)
 {
     bool changes = call->op->method != HTTP_GET && call->op->method != HTTP_HEAD;
-    if (changes && str_is(call_header(call, "Sec-Fetch-Site"), "cross-site")) {
+    if (changes && str_is(call_header(call, "Sec-Fetch-Site"), "cross-site") &&
+        !api_is_listed_origin(api, call_header(call, "Origin"))) {
         return fail(cx, RC_DENIED, "A page of another site may not do this.");
     }
     return RC_OK;
@@ -155,7 +162,7 @@ static Rc check_host(const Api *api, Ctx *cx, const Call *call)
 static Rc prepare(const Api *api, Ctx *cx, Call *call)
 {
     TRY(check_host(api, cx, call));
-    TRY(check_origin(cx, call));
+    TRY(check_origin(api, cx, call));
     TRY(authenticate(api, cx, call));
     TRY(check_version(api, cx, call));
     TRY(api_check_params(cx, call));

@@ -210,6 +210,15 @@ static OperationRun run_of(const Json *json)
     return str_is(run, "stream") ? RUN_STREAM : RUN_WORKER;
 }
 
+static OperationRate rate_of(const Json *json)
+{
+    Str rate = json_str_at(json, "x-rate");
+    if (str_is(rate, "auth")) {
+        return RATE_AUTH;
+    }
+    return str_is(rate, "none") ? RATE_NONE : RATE_USUAL;
+}
+
 static HttpMethod method_of(Str key)
 {
     char upper[MAX_METHOD_NAME];
@@ -241,6 +250,7 @@ static Rc load_operation(const Loader *l, Str path, HttpMethod method, const Jso
     op->description = json_str_at(json, "description");
     op->tag = json_str(json_pointer(json, STR("/tags/0")));
     op->run = run_of(json);
+    op->rate = rate_of(json);
     op->errors =
         str_is(json_str_at(json, "x-errors"), "backstage") ? ERRORS_BACKSTAGE : ERRORS_PROBLEM;
     op->strict_query = flag(json, "x-strict-query", op->errors == ERRORS_PROBLEM);

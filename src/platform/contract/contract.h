@@ -21,6 +21,9 @@ typedef Rc (*OperationFn)(Ctx *cx, Call *call);
 
 typedef enum OperationRun { RUN_WORKER, RUN_INLINE, RUN_STREAM } OperationRun;
 typedef enum ErrorForm { ERRORS_PROBLEM, ERRORS_BACKSTAGE } ErrorForm;
+/* x-rate: how often it may be called counts per caller, by the stricter rule of operations that
+ * sign in, or not at all. */
+typedef enum OperationRate { RATE_USUAL, RATE_AUTH, RATE_NONE } OperationRate;
 typedef enum ParamIn { PARAM_IN_PATH, PARAM_IN_QUERY, PARAM_IN_HEADER } ParamIn;
 typedef enum RecordVerb {
     VERB_NONE,
@@ -58,6 +61,7 @@ typedef struct Operation {
     Str summary, description, tag;
     OperationRun run;
     ErrorForm errors;
+    OperationRate rate;
     bool strict_query;   /* unknown query parameters are refused */
     bool public_;        /* x-public: answers without credentials (health, openapi) */
     bool idempotent_key; /* honours Idempotency-Key */
@@ -138,6 +142,13 @@ MUST_CHECK Rc contract_match(const Contract *contract,
                              size_t *ret_n_path,
                              Str *ret_allow);
 
+/* How the call counts against its caller's limits; set by the dispatcher, once per request. */
+typedef struct CallRate {
+    bool counted;
+    Str policy, state;     /* the fields RateLimit-Policy and RateLimit; "" when nothing limits */
+    int64_t retry_after_s; /* of a refused one */
+} CallRate;
+
 /* ---- one call: the request as the operation sees it, and the reply it builds. */
 struct Call {
     const Operation *op;
@@ -150,6 +161,7 @@ struct Call {
     size_t n_headers;
     Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
+    CallRate rate;
     struct {
         int status;       /* 0: 200, or 204 without a body */
         Str content_type; /* "": application/json */
