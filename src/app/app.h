@@ -101,7 +101,7 @@ bool app_is_loopback(Str host);
 
 /* gateway.c: the options that protect the API, from the settings. options->limits is the caller's,
  * for limits_free; NULL when nothing is limited. */
-MUST_CHECK Rc app_gateway(Settings *settings, ApiOptions *options, Error *err);
+MUST_CHECK Rc app_gateway(const Platform *platform, ApiOptions *options, Error *err);
 /* Certificate and key, in the arena, when they are set. Fails RC_INVALID naming the setting: a file
  * that cannot be read, is not PEM, or the two do not belong together. */
 MUST_CHECK Rc app_read_tls(Settings *settings,

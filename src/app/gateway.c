@@ -35,9 +35,12 @@ static bool is_limited(Settings *settings)
            (str_is(mode, "auto") && !str_is(settings_str(settings, "auth.mode"), "open"));
 }
 
-Rc app_gateway(Settings *settings, ApiOptions *options, Error *err)
+Rc app_gateway(const Platform *platform, ApiOptions *options, Error *err)
 {
-    LimitsOptions limits = {0};
+    Settings *settings = platform->settings;
+    LimitsOptions limits = {.redis_url = settings_str(settings, "redis.url"),
+                            .redis_timeout_us = settings_duration_us(settings, "redis.timeout"),
+                            .metrics = platform->metrics};
     options->cors_origins = settings_str(settings, "server.cors.origins");
     options->trusted_proxies = settings_str(settings, "server.trusted_proxies");
     options->is_https = settings_str(settings, "server.tls.cert").len > 0 ||
@@ -48,7 +51,9 @@ Rc app_gateway(Settings *settings, ApiOptions *options, Error *err)
     for (LimitKind kind = 0; kind < LIMIT_KINDS; kind++) {
         limits.policies[kind] = policy_of(settings, kind);
     }
-    return limits_new(&limits, &options->limits, err);
+    /* the bounds of the other settings are those of the policies */
+    return app_blame_setting(settings, "redis.url", limits_new(&limits, &options->limits, err),
+                             err);
 }
 
 /* ---- TLS */

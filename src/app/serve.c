@@ -193,7 +193,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     size_t started = 0;
     Str url = STR_EMPTY;
     TRY(authentication(p->settings, &options, err));
-    TRY(app_gateway(p->settings, &options, err));
+    TRY(app_gateway(p, &options, err));
     Rc rc = telemetry_start(p, err);
     if (rc != RC_OK) {
         limits_free(options.limits);

@@ -52,8 +52,8 @@ static Rc count(const Api *api, Ctx *cx, Call *call, LimitKind kind, Str subject
 {
     Limits *limits = api->options.limits;
     LimitResult result;
+    TRY(limits_take(limits, kind, subject, time_now_us(), !cx->on_io_thread, &result));
     call->rate.counted = true;
-    bool allowed = limits_take(limits, kind, subject, time_now_us(), &result);
     call->rate.policy = limits_policy_field(limits, kind);
     if (call->rate.policy.len > 0) {
         call->rate.state = state_field(cx->arena, kind, &result);
@@ -62,7 +62,7 @@ static Rc count(const Api *api, Ctx *cx, Call *call, LimitKind kind, Str subject
             http_add_field(call->http, STR("RateLimit"), call->rate.state);
         }
     }
-    return allowed ? RC_OK : refuse(api, cx, call, kind, &result);
+    return result.allowed ? RC_OK : refuse(api, cx, call, kind, &result);
 }
 
 static bool is_uncounted(const Api *api, const Call *call)

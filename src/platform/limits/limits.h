@@ -6,15 +6,25 @@
  * has cost nothing. Times are integer microseconds of the wall clock; a clock that jumps back
  * delays nobody for longer than it takes to fill a burst.
  *
- * State is in memory, of this process alone, in a table of fixed size: sets of eight, a lock per
- * shard. A new subject takes the place of one that has everything back, else of the one of its set
- * that is nearest to it. All functions may be called from any thread, never block on anything but
- * such a lock, and never fail. */
+ * With a Redis, several processes share their limits (ADR 0011): a process takes several requests
+ * of a subject at once and gives them out within LIMIT_LEASE_US. While the Redis is away each
+ * process counts by itself, sign-ins by a fifth of their limit.
+ *
+ * What a process knows is in a table of fixed size: sets of eight, a lock per shard. A new subject
+ * takes the place of one that has everything back, else of the one of its set that is nearest to
+ * it. All functions may be called from any thread and block on nothing but such a lock, except
+ * limits_take where it says so. */
 #ifndef PLATFORM_LIMITS_H
 #define PLATFORM_LIMITS_H
 
 #include "base/error.h"
 #include "base/str.h"
+#include "base/time.h"
+
+#include "platform/ctx.h"
+
+#define LIMIT_LEASE_US (5 * US_PER_SECOND)
+#define LIMIT_REDIS_RETRY_US US_PER_SECOND /* how often an absent Redis is asked anew */
 
 typedef struct Limits Limits;
 
@@ -25,7 +35,7 @@ typedef enum LimitKind { LIMIT_USER, LIMIT_KEY, LIMIT_ADDRESS, LIMIT_AUTH, LIMIT
 enum {
     LIMIT_RATE_MAX = 1000000,       /* per_minute and burst */
     LIMIT_QUOTA_MAX = 1000000000,   /* per_day */
-    LIMIT_SUBJECTS_DEFAULT = 65536, /* 72 bytes each */
+    LIMIT_SUBJECTS_DEFAULT = 65536, /* 128 bytes each */
     LIMIT_SUBJECTS_MAX = 16777216,
 };
 
@@ -45,16 +55,22 @@ typedef struct LimitResult {
 
 typedef struct LimitsOptions {
     LimitPolicy policies[LIMIT_KINDS];
-    size_t subjects_max; /* 0: LIMIT_SUBJECTS_DEFAULT; rounded up */
+    size_t subjects_max;      /* 0: LIMIT_SUBJECTS_DEFAULT; rounded up */
+    Str redis_url;            /* "": each process by itself */
+    int64_t redis_timeout_us; /* of each step with the Redis */
+    Metrics *metrics;         /* may be NULL */
 } LimitsOptions;
 
-/* Fails: RC_INVALID naming the policy that is out of bounds. */
+/* Fails: RC_INVALID naming the policy that is out of bounds, or the URL. */
 MUST_CHECK Rc limits_new(const LimitsOptions *options, Limits **ret, Error *err);
 void limits_free(Limits *limits);
 
 /* One request of a subject ("018f…", "192.0.2.7") under the policy of a kind. Subjects of two kinds
- * are two subjects. Gives ret->allowed. */
-bool limits_take(Limits *limits, LimitKind kind, Str subject, int64_t now_us, LimitResult *ret);
+ * are two subjects. ret->allowed tells. Only with a Redis: it may have to be asked, which blocks
+ * for up to three times redis_timeout_us; without may_block the answer is then RC_BUSY. Does not
+ * fail otherwise. */
+MUST_CHECK Rc limits_take(
+    Limits *limits, LimitKind kind, Str subject, int64_t now_us, bool may_block, LimitResult *ret);
 
 /* "user", "key", "address", "auth": as in settings, answers and metrics. */
 const char *limit_name(LimitKind kind);
