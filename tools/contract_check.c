@@ -6,10 +6,10 @@
 /* Every x- key there is; a misspelt one would be ignored silently. docs/contract.md explains them.
  */
 static const char *const known_keys[] = {
-    "x-cli",       "x-computed", "x-errors", "x-filter",       "x-idempotent",
-    "x-immutable", "x-max-body", "x-module", "x-mount",        "x-permission",
-    "x-public",    "x-rate",     "x-record", "x-records",      "x-references",
-    "x-run",       "x-says",     "x-secret", "x-strict-query", "x-sunset",
+    "x-changed",   "x-cli",          "x-computed", "x-errors",     "x-filter",     "x-idempotent",
+    "x-immutable", "x-max-body",     "x-module",   "x-mount",      "x-permission", "x-public",
+    "x-rate",      "x-record",       "x-records",  "x-references", "x-run",        "x-says",
+    "x-secret",    "x-strict-query", "x-sunset",   "x-versions",
 };
 static const char *const record_keys[] = {"table",        "soft_delete", "unique", "list",
                                           "default_sort", "where",       "search"};
@@ -208,6 +208,41 @@ static bool is_id(Str id)
     return word && str_find_char(id, '.') != SIZE_MAX;
 }
 
+/* The version and the older ones that are still answered. */
+static bool is_version(const Tool *t, Str version)
+{
+    const Json *info = json_get_c(t->doc, "info");
+    const Json *older = json_get_c(info, "x-versions");
+    bool found = str_eq(json_str_at(info, "version"), version);
+    for (uint32_t i = 0; json_is(older, JSON_ARRAY) && i < older->n; i++) {
+        found = found || str_eq(json_str_at(older->items[i], "version"), version);
+    }
+    return version.len > 0 && found;
+}
+
+/* Each change has a function that turns an answer into what it was before. */
+static void check_changes(Tool *t, const OperationAt *at, Str id, Str symbol)
+{
+    const Json *changes = json_get_c(at->op, "x-changed");
+    Str newer = STR("9999-12-31");
+    for (uint32_t i = 0; json_is(changes, JSON_ARRAY) && i < changes->n; i++) {
+        Str version = json_str_at(changes->items[i], "version");
+        if (!is_version(t, version) || str_cmp(version, newer) >= 0 ||
+            json_str_at(changes->items[i], "what").len == 0) {
+            tool_error(
+                t, changes,
+                "x-changed is a list, newest first, of { version, what } with versions of info");
+            return;
+        }
+        newer = version;
+        Str name = str_fmt(t->arena, "%.*s_before_%.*s", STR_ARG(symbol),
+                           STR_ARG(str_replace(t->arena, version, STR("-"), STR("_"))));
+        map_put(&t->handlers, name,
+                tool_json(t, at->op, "{\"operationId\":\"%.*s@%.*s\",\"x-module\":\"%.*s\"}",
+                          STR_ARG(id), STR_ARG(version), STR_ARG(json_str_at(at->op, "x-module"))));
+    }
+}
+
 static void check_identity(Tool *t, const OperationAt *at, Map *symbols)
 {
     const Json *op = at->op;
@@ -227,6 +262,7 @@ static void check_identity(Tool *t, const OperationAt *at, Map *symbols)
     if (!json_get_c(op, "x-records")) {
         map_put(&t->handlers, symbol, at->op);
     }
+    check_changes(t, at, id, symbol);
 }
 
 static void check_words(Tool *t, const OperationAt *at)

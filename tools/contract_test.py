@@ -169,6 +169,11 @@ paths:
         self.assertIn("x_gone", orphan.stderr)
         self.assertNotEqual(orphan.returncode, 0)
 
+    def test_changed_operations_want_a_way_back(self):
+        self.documents(HEAD + OPERATION.replace("x-permission", "x-changed: [{ version: '2026-11-25', what: It. }]\n      x-permission"))
+        self.assertIn("Rc x_get_before_2026_11_25(Ctx *cx, Call *call);", self.read("contract_handlers.h"))
+        self.assertIn('{"x.get@2026-11-25", x_get_before_2026_11_25},', self.read("contract_handlers.c"))
+
     def test_unchanged_output_keeps_its_time(self):
         self.documents(HEAD + OPERATION)
         os.utime(self.path("contract_handlers.h"), (1, 1))
@@ -202,6 +207,10 @@ paths:
             (good.replace("x-permission", "x-run: fast\n      x-permission"), "x-run is inline, worker or stream"),
             (good.replace("x-permission", "x-max-body: -1\n      x-permission"), "x-max-body is a number"),
             (good.replace("x-permission", "x-rate: often\n      x-permission"), "x-rate is auth or none"),
+            (good.replace("x-permission", "x-changed: [{ version: '1999-01-01', what: It. }]\n      x-permission"), "x-changed is a list"),
+            (good.replace("x-permission", "x-changed: [{ version: '2026-11-25' }]\n      x-permission"), "x-changed is a list"),
+            (good.replace("x-permission", "x-changed: [{ version: '2026-11-20', what: It. }, { version: '2026-11-25', what: It. }]\n"
+                          "      x-permission"), "newest first"),
             (good.replace("    get:", "    fetch:"), '"fetch" is neither a method'),
             (good.replace("  /x/{id}:", "  x/{id}:"), "must begin with /"),
             (good + "info: {}\n", '"info" is not a key of a module\'s file'),

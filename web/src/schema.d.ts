@@ -2329,8 +2329,13 @@ export interface components {
             name: string;
             /** @description The version of the program. */
             version: string;
-            /** @description The newest version of the API. */
-            api_version: string;
+            /** @description The versions of the API. */
+            api: {
+                /** @description The newest one; what is answered unless another is asked for. */
+                version: string;
+                /** @description All that are answered, newest first. */
+                versions: string[];
+            };
             /** @description The modules that are switched on. */
             modules: {
                 name: string;
@@ -6690,7 +6695,13 @@ export interface operations {
                      * @example {
                      *       "name": "fairway",
                      *       "version": "0.1.0",
-                     *       "api_version": "2026-11-20",
+                     *       "api": {
+                     *         "version": "2026-11-25",
+                     *         "versions": [
+                     *           "2026-11-25",
+                     *           "2026-11-20"
+                     *         ]
+                     *       },
                      *       "modules": [
                      *         {
                      *           "name": "catalog",

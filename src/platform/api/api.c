@@ -262,14 +262,8 @@ static Rc read_dates(Api *api, const Operation *op, ApiOperation *ret, Error *er
 {
     char date[TIME_RFC3339_SIZE];
     int64_t us = 0;
-    if (op->deprecated) {
-        /* RFC 9745 wants a date: that of the version of the API in which it is deprecated */
-        Str day = str_fmt(api->arena, "%.*sT00:00:00Z", STR_ARG(api->version));
-        if (!time_parse_rfc3339(day, &us)) {
-            return error_set(err, RC_INVALID, "the version of the API must be a date, not %.*s",
-                             STR_ARG(api->version));
-        }
-        ret->deprecation = str_fmt(api->arena, "@%lld", (long long)(us / US_PER_SECOND));
+    if (op->deprecated) { /* RFC 9745 wants a date: that of the version in which it is deprecated */
+        TRY(api_deprecated_by(api, api->version, &ret->deprecation, err));
     }
     if (op->sunset.len > 0) {
         if (!time_parse_rfc3339(op->sunset, &us)) {
@@ -323,7 +317,10 @@ Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
     api->app = (HttpApp){api, on_accept, on_serve, on_refuse, on_done, on_hurry};
     api->request_time_us =
         options && options->request_time_us ? options->request_time_us : REQUEST_TIME_US;
-    Rc rc = read_operations(api, err);
+    Rc rc = api_versions_init(api, err);
+    if (rc == RC_OK) {
+        rc = read_operations(api, err);
+    }
     if (rc == RC_OK) {
         rc = api_gateway_init(api, err);
     }

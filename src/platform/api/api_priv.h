@@ -7,6 +7,7 @@
  *   api_body.c       the body against the contract
  *   api_error.c      errors in their two wire forms
  *   api_reply.c      conditional requests, headers, the reply against the contract
+ *   api_version.c    older versions of the API
  *   api_rate.c       counting against the caller's limits
  *   api_gateway.c    other origins, proxies in front, fields of every answer
  *   api_observe.c    access log, metrics
@@ -29,6 +30,12 @@ typedef struct ApiOperation {
     _Atomic(Metric *) by_class[STATUS_CLASSES]; /* 2xx at [2]; [0] is for aborted ones */
 } ApiOperation;
 
+/* An older version that is still answered. */
+typedef struct ApiVersion {
+    Str version;
+    Str deprecation, sunset; /* header values; sunset "" when it has none */
+} ApiVersion;
+
 /* Addresses that begin with the same bits; IPv4 as IPv6 writes it. */
 typedef struct Network {
     uint8_t bytes[16];
@@ -41,7 +48,9 @@ struct Api {
     ApiOptions options;
     HttpApp app;
     int64_t request_time_us;
-    Str version;
+    Str version;       /* the newest */
+    ApiVersion *older; /* newest first */
+    size_t n_older;
     ApiOperation *operations; /* by Operation.index; one more for requests that meet none */
     size_t n_operations;
     Str *mounts; /* "/api/catalog" */
@@ -91,6 +100,17 @@ int api_backstage_status(Rc rc);
 MUST_CHECK Rc api_finish_reply(Ctx *cx, Call *call);
 /* All headers of the reply, standard ones included, at most API_HEADERS_MAX. */
 size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair ret[API_HEADERS_MAX]);
+
+/* ---- api_version.c */
+MUST_CHECK Rc api_versions_init(Api *api, Error *err);
+/* RFC 9745's value of the day a version is from. Fails RC_INVALID when it is no date. */
+MUST_CHECK Rc api_deprecated_by(const Api *api, Str version, Str *ret, Error *err);
+/* Sets call->version from the request. Fails RC_MALFORMED naming the versions there are. */
+MUST_CHECK Rc api_check_version(const Api *api, Ctx *cx, Call *call);
+/* Turns a finished reply into that of the version that was asked for. */
+MUST_CHECK Rc api_older_reply(Ctx *cx, Call *call);
+/* NULL: the newest. */
+const ApiVersion *api_older_version(const Api *api, Str version);
 
 /* ---- api_rate.c: a request counts once, also when it runs anew on a worker */
 void api_rate_init(Api *api);

@@ -121,6 +121,7 @@ static Str content_type(const Call *call)
 size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair ret[API_HEADERS_MAX])
 {
     const ApiOperation *extra = &api->operations[call->op->index];
+    const ApiVersion *older = api_older_version(api, call->version);
     size_t n = 0;
     bool has_cache_control = false;
     for (size_t i = 0; i < call->reply.n_headers; i++) {
@@ -130,7 +131,7 @@ size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair re
     }
     ret[n++] = (HttpPair){STR("Content-Type"), content_type(call)};
     ret[n++] = (HttpPair){STR("X-Request-Id"), request_id};
-    ret[n++] = (HttpPair){STR("Fairway-Version"), api->version};
+    ret[n++] = (HttpPair){STR("Fairway-Version"), older ? older->version : api->version};
     ret[n++] = (HttpPair){STR("X-Content-Type-Options"), STR("nosniff")};
     ret[n++] = (HttpPair){STR("Content-Security-Policy"),
                           STR("default-src 'none'; frame-ancestors 'none'")};
@@ -142,12 +143,12 @@ size_t api_headers(const Api *api, const Call *call, Str request_id, HttpPair re
         ret[n++] = (HttpPair){STR("RateLimit-Policy"), call->rate.policy};
         ret[n++] = (HttpPair){STR("RateLimit"), call->rate.state};
     }
-    if (extra->deprecation.len > 0) {
-        ret[n++] = (HttpPair){STR("Deprecation"), extra->deprecation};
-    }
-    if (extra->sunset.len > 0) {
-        ret[n++] = (HttpPair){STR("Sunset"), extra->sunset};
-    }
+    /* an operation that goes goes for all; else it is the version that was asked for */
+    Str deprecation = older ? older->deprecation : STR_EMPTY;
+    Str sunset = older ? older->sunset : STR_EMPTY;
+    ret[n++] =
+        (HttpPair){STR("Deprecation"), extra->deprecation.len ? extra->deprecation : deprecation};
+    ret[n++] = (HttpPair){STR("Sunset"), extra->sunset.len ? extra->sunset : sunset};
     /* an empty value says nothing: the server leaves such a field out */
     return n;
 }

@@ -106,18 +106,6 @@ static Rc authenticate(const Api *api, Ctx *cx, Call *call)
     return api_count_caller(api, cx, call, identify(api, cx, call));
 }
 
-static Rc check_version(const Api *api, Ctx *cx, const Call *call)
-{
-    Str asked = call_header(call, "Fairway-Version");
-    if (asked.len == 0 || str_eq(asked, api->version)) {
-        return RC_OK;
-    }
-    fail(cx, RC_MALFORMED, "This server speaks version %.*s of the API only.",
-         STR_ARG(api->version));
-    error_field(&cx->error, STR("header:Fairway-Version"), "must be %.*s", STR_ARG(api->version));
-    return RC_MALFORMED;
-}
-
 /* A page of another site must not make the browser of someone signed in (or of someone whose open
  * server listens on loopback) change anything. */
 static Rc check_origin(const Api *api, Ctx *cx, const Call *call)
@@ -164,7 +152,7 @@ static Rc prepare(const Api *api, Ctx *cx, Call *call)
     TRY(check_host(api, cx, call));
     TRY(check_origin(api, cx, call));
     TRY(authenticate(api, cx, call));
-    TRY(check_version(api, cx, call));
+    TRY(api_check_version(api, cx, call));
     TRY(api_check_params(cx, call));
     TRY(api_check_body(cx, call));
     if (api->options.authorize && !call->op->public_) {
@@ -199,6 +187,9 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
     ctx_end(cx);
     if (rc == RC_OK) {
         rc = api_finish_reply(cx, call);
+    }
+    if (rc == RC_OK) {
+        rc = api_older_reply(cx, call);
     }
     if (rc == RC_OK || api_is_for_worker(cx, call, rc)) {
         return rc;

@@ -17,9 +17,18 @@ Rc platform_index(Ctx *cx, Call *call)
 {
     const Platform *p = cx->platform;
     Buf out = buf_init(cx->arena, MAX_READY);
-    buf_lit(&out, "{\"name\":\"fairway\",\"version\":\"" FAIRWAY_VERSION "\",\"api_version\":");
+    buf_lit(&out,
+            "{\"name\":\"fairway\",\"version\":\"" FAIRWAY_VERSION "\",\"api\":{\"version\":");
     buf_json_str(&out, contract_version(p->contract));
-    buf_lit(&out, ",\"modules\":[");
+    buf_lit(&out, ",\"versions\":[");
+    buf_json_str(&out, contract_version(p->contract));
+    size_t n_older;
+    const ContractVersion *older = contract_older_versions(p->contract, &n_older);
+    for (size_t i = 0; i < n_older; i++) {
+        buf_char(&out, ',');
+        buf_json_str(&out, older[i].version);
+    }
+    buf_lit(&out, "]},\"modules\":[");
     for (size_t i = 0; i < p->n_modules; i++) {
         buf_put(&out, i ? STR(",{\"name\":") : STR("{\"name\":"));
         buf_json_str(&out, str_from(p->modules[i]->name));
@@ -30,6 +39,18 @@ Rc platform_index(Ctx *cx, Call *call)
     buf_lit(&out, "],\"links\":{\"openapi\":\"/api/openapi.json\",\"health\":\"/api/health\","
                   "\"ready\":\"/api/ready\",\"metrics\":\"/metrics\"}}");
     reply_json(call, 200, buf_str(&out));
+    return RC_OK;
+}
+
+/* Until 2026-11-20 it said the newest version only, as `api_version`. */
+Rc platform_index_before_2026_11_25(Ctx *cx, Call *call)
+{
+    Json *index;
+    TRY(json_parse(cx->arena, call->reply.body, NULL, &index, &cx->error));
+    Str newest = json_str_at(json_get_c(index, "api"), "version");
+    json_set(cx->arena, index, STR("api_version"), json_string(cx->arena, newest));
+    IGNORE(!json_remove(index, STR("api"))); /* it is there */
+    reply_json_tree(cx, call, 200, index);
     return RC_OK;
 }
 

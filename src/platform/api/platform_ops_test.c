@@ -68,7 +68,7 @@ static void test_index(void **state)
     Call call;
     assert_string_equal(run(platform_index, NULL, &call),
                         "{\"name\":\"fairway\",\"version\":\"" FAIRWAY_VERSION
-                        "\",\"api_version\":\"2026-11-20\","
+                        "\",\"api\":{\"version\":\"2026-11-20\",\"versions\":[\"2026-11-20\"]},"
                         "\"modules\":[{\"name\":\"early\",\"title\":\"Early bird\"},"
                         "{\"name\":\"late\",\"title\":\"The \\\"late\\\"\"}],"
                         "\"links\":{\"openapi\":\"/api/openapi.json\",\"health\":\"/api/health\","

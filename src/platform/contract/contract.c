@@ -157,6 +157,35 @@ static const struct {
     {"history", VERB_HISTORY},
 };
 
+static OperationFn find_handler(const Loader *l, Str id)
+{
+    for (size_t i = 0; i < l->n_handlers; i++) {
+        if (str_is(id, l->handlers[i].id)) {
+            return l->handlers[i].fn;
+        }
+    }
+    return NULL;
+}
+
+static Rc load_changes(const Loader *l, Operation *op)
+{
+    const Json *changes = json_get_c(op->json, "x-changed");
+    op->n_changes = json_is(changes, JSON_ARRAY) ? changes->n : 0;
+    op->changes = ARENA_ARRAY(l->contract->arena, OperationChange, op->n_changes);
+    for (uint32_t i = 0; i < op->n_changes; i++) {
+        OperationChange *change = &op->changes[i];
+        change->version = json_str_at(changes->items[i], "version");
+        change->before = find_handler(
+            l, str_fmt(l->contract->arena, "%.*s@%.*s", STR_ARG(op->id), STR_ARG(change->version)));
+        if (!change->before) {
+            return error_set(l->err, RC_INVALID,
+                             "the operation %.*s has nothing that undoes its change of %.*s",
+                             STR_ARG(op->id), STR_ARG(change->version));
+        }
+    }
+    return RC_OK;
+}
+
 static Rc load_handler(const Loader *l, Operation *op)
 {
     const Json *records = json_get_c(op->json, "x-records");
@@ -168,10 +197,8 @@ static Rc load_handler(const Loader *l, Operation *op)
             op->fn = l->record_fn;
         }
     }
-    for (size_t i = 0; !op->fn && i < l->n_handlers; i++) {
-        if (str_is(op->id, l->handlers[i].id)) {
-            op->fn = l->handlers[i].fn;
-        }
+    if (!op->fn) {
+        op->fn = find_handler(l, op->id);
     }
     if (!op->fn) {
         return error_set(l->err, RC_INVALID, "the operation %.*s has no handler", STR_ARG(op->id));
@@ -267,6 +294,7 @@ static Rc load_operation(const Loader *l, Str path, HttpMethod method, const Jso
     load_body(l, op);
     TRY(load_params(l, op));
     TRY(load_handler(l, op));
+    TRY(load_changes(l, op));
     if (op->id.len == 0 || map_put(&c->by_id, op->id, op)) {
         return error_set(l->err, RC_INVALID, "the operationId \"%.*s\" is missing or not unique",
                          STR_ARG(op->id));
@@ -307,6 +335,18 @@ static Rc load_paths(const Loader *l)
     return RC_OK;
 }
 
+static void load_versions(Contract *c)
+{
+    const Json *versions = json_path(c->doc, "info", "x-versions", NULL);
+    size_t n = json_is(versions, JSON_ARRAY) ? versions->n : 0;
+    c->older = ARENA_ARRAY(c->arena, ContractVersion, n);
+    for (; c->n_older < n; c->n_older++) {
+        const Json *v = versions->items[c->n_older];
+        c->older[c->n_older] =
+            (ContractVersion){json_str_at(v, "version"), json_str_at(v, "sunset")};
+    }
+}
+
 Rc contract_load(Str text,
                  const OperationHandler *handlers,
                  size_t n_handlers,
@@ -325,6 +365,7 @@ Rc contract_load(Str text,
     schemas_init(c);
     Rc rc = json_parse(arena, text, NULL, &c->doc, err);
     if (rc == RC_OK) {
+        load_versions(c);
         rc = load_paths(&l);
     }
     if (rc != RC_OK) {
@@ -362,6 +403,12 @@ bool contract_bind_record(Contract *contract, Str record_name, const RecordType 
 Str contract_version(const Contract *contract)
 {
     return json_str(json_path(contract->doc, "info", "version", NULL));
+}
+
+const ContractVersion *contract_older_versions(const Contract *contract, size_t *ret_n)
+{
+    *ret_n = contract->n_older;
+    return contract->older;
 }
 
 const Json *contract_json(const Contract *contract)

@@ -50,6 +50,12 @@ typedef struct OperationParam {
     Str description;
 } OperationParam;
 
+/* What a version of the API changed of an operation (x-changed). */
+typedef struct OperationChange {
+    Str version;
+    OperationFn before; /* turns call->reply of this version into that of the one before */
+} OperationChange;
+
 typedef struct Operation {
     const Contract *contract;
     Str id;     /* "services.health" */
@@ -76,8 +82,10 @@ typedef struct Operation {
     Str record_name; /* x-records operations: the schema's name; else "" */
     RecordVerb verb;
     const RecordType
-        *record;      /* set by contract_bind_record; NULL before and for other operations */
-    OperationFn fn;   /* never NULL after load */
+        *record;    /* set by contract_bind_record; NULL before and for other operations */
+    OperationFn fn; /* never NULL after load */
+    OperationChange *changes; /* newest first */
+    size_t n_changes;
     const Json *json; /* the operation object of the document */
     size_t index;     /* 0.. in contract order; for metrics arrays */
 } Operation;
@@ -107,6 +115,12 @@ typedef struct ContractText {
 } ContractText;
 const ContractText *contract_text(Contract *contract);
 Str contract_version(const Contract *contract); /* info.version: the API version, "2026-11-20" */
+/* An older version that is still answered (info.x-versions), and until when, as RFC 3339. */
+typedef struct ContractVersion {
+    Str version, sunset;
+} ContractVersion;
+const ContractVersion *contract_older_versions(const Contract *contract,
+                                               size_t *ret_n); /* newest first */
 const Json *contract_json(const Contract *contract);
 const Operation *contract_operations(const Contract *contract, size_t *ret_n);
 const Operation *contract_operation(const Contract *contract, Str id); /* NULL when unknown */
@@ -162,6 +176,7 @@ struct Call {
     Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
     CallRate rate;
+    Str version; /* the older version of the API that was asked for; "": the newest */
     struct {
         int status;       /* 0: 200, or 204 without a body */
         Str content_type; /* "": application/json */

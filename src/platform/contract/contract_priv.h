@@ -38,6 +38,8 @@ struct Contract {
     Json *doc;
     Operation *operations;
     size_t n_operations;
+    ContractVersion *older;
+    size_t n_older;
     Map by_id;
     RouteNode *root;
     _Atomic(SchemaTable *) schemas;

@@ -338,23 +338,26 @@ static void test_schemas_compile_once(void **state)
 static const struct {
     const char *text, *message;
 } broken[] = {
-    {"{",                                      "contract: "                                                             },
-    {                                                                                                            "{}",                          "has no paths"                                                                         },
-    {                                                                                   "{\"paths\":{\"api\":{}}}",                                        "\"api\" is not a path"                                                                  },
-    {                                                            "{\"paths\":{\"/a\":{\"get\":" OP("nobody.home",                                        "") "}}}",                                                       "nobody.home has no handler"},
-    {                                                                                                                                         "{\"paths\":{\"/a\":{\"get\":{\"operationId\":\"root\"}}}}", "root needs x-permission"},
-    { "{\"paths\":{\"/a\":{\"get\":" OP("root",                                        "") "},\"/b\":{\"get\":" OP("root",                                                                                                   "") "}}}",
+    {"{",                                                     "contract: "                                                             },
+    {                                                                                                                           "{}",                                         "has no paths"                                                                         },
+    {                                                                                                  "{\"paths\":{\"api\":{}}}",                                                       "\"api\" is not a path"                                                                                 },
+    {                                                            "{\"paths\":{\"/a\":{\"get\":" OP("nobody.home",                                                       "") "}}}",                                                                      "nobody.home has no handler"},
+    {                                                                                                                                                        "{\"paths\":{\"/a\":{\"get\":{\"operationId\":\"root\"}}}}",                "root needs x-permission"},
+    { "{\"paths\":{\"/a\":{\"get\":" OP("root",                                                       "") "},\"/b\":{\"get\":" OP("root",                                                                                                                  "") "}}}",
      "\"root\" is missing or not unique"},
-    {                                                                                                                                                  "{\"paths\":{\"/{a}\":{\"get\":" OP(
-         "root",          ",\"parameters\":[" PATH_PARAM(
+    {                                                                                                                                                                                "{\"paths\":{\"/{a}\":{\"get\":" OP(
+         "root",                         ",\"parameters\":[" PATH_PARAM(
              "a") "]") "},\"/{b}\":{\"get\":" OP("things.get",
      ",\"parameters\":[" PATH_PARAM("b") "]") "}}}",
      "things.get has the same route"},
-    {                                                                                                                                                     "{\"paths\":{\"/{a}\":{\"get\":" OP("root",                   "") "}}}",                                                                                            "do not fit the path"},
-    {                                                                     "{\"paths\":{\"/a\":{\"get\":" OP("root",                    ",\"parameters\":[" PATH_PARAM("a") "]") "}}}",
+    {                                                                                                                                                                                   "{\"paths\":{\"/{a}\":{\"get\":" OP("root",                                  "") "}}}",                                                                                                           "do not fit the path"},
+    {                                                                                    "{\"paths\":{\"/a\":{\"get\":" OP("root",                                   ",\"parameters\":[" PATH_PARAM("a") "]") "}}}",
      "do not fit the path"},
-    {                                                                                                                                                                 "{\"paths\":{\"/a\":{\"get\":" OP("root",                          ",\"parameters\":[{\"$ref\":\"#/nowhere\"}]") "}}}",
+    {                                                                                                                                                                                               "{\"paths\":{\"/a\":{\"get\":" OP("root",                                         ",\"parameters\":[{\"$ref\":\"#/nowhere\"}]") "}}}",
      "has no schema"},
+    {                                                                                                                                                                                                                              "{\"paths\":{\"/a\":{\"get\":" OP(
+         "root", ",\"x-changed\":[{\"version\":\"2026-11-20\",\"what\":\"x\"}]") "}}}",
+     "root has nothing that undoes its change of 2026-11-20"},
 };
 
 static void test_broken_documents(void **state)
