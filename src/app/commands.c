@@ -16,6 +16,10 @@ static const CommandOption restore_options[] = {
     {"--force", "Replace what the target holds. SQLite files and the key stay beside the new ones, as .before-TIME."},
     {NULL, NULL},
 };
+static const CommandOption audit_verify_options[] = {
+    {"--checkpoints FILE", "Checkpoints kept elsewhere, instead of audit-checkpoints.jsonl in the data folder."},
+    {NULL, NULL},
+};
 static const CommandOption validate_options[] = {
     {"-o, --output FORMAT", "table, one line a mistake; or json, for programs."},
     {"-q, --quiet", "Print the mistakes and nothing else."},
@@ -82,6 +86,17 @@ const Command app_commands[] = {
      .examples = "  fairway doctor --data /var/lib/fairway --config fairway.yaml\n",
      .settings = SETTINGS_ALL,
      .run = doctor_command},
+    {.name = "audit verify",
+     .usage = "fairway audit verify [--checkpoints FILE] [OPTIONS]",
+     .summary = "Check that nobody has changed the audit trail",
+     .help = "Finds rows that were edited, removed, inserted, reordered or cut off, and says which is the first.\n"
+             "Reads the database itself, also while servers run. The exit code is 0 when the trail is intact, 1\n"
+             "when it is not, 3 when it could not be checked.\n",
+     .examples = "  fairway audit verify --data /var/lib/fairway\n"
+                 "  fairway audit verify --database postgresql://fairway@db/fairway --checkpoints /mnt/worm/audit-checkpoints.jsonl\n",
+     .options = audit_verify_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = audit_verify_command},
     {.name = "catalog validate",
      .usage = "fairway catalog validate PATH… [-o table|json] [-q]",
      .summary = "Check catalog files without a server",

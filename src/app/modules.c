@@ -2,16 +2,14 @@
  * The product's modules, in the order they start. To add one: its folder, its row here, its line in
  * src/modules.txt. */
 #include "app/app.h"
+#include "modules/audit/audit.h"
 #include "modules/catalog/catalog.h"
 #include "modules/organizations/organizations.h"
 #include "modules/services/services.h"
 #include "modules/webhooks/webhooks.h"
 
 const Module *const app_modules[] = {
-    &organizations_module,
-    &catalog_module,
-    &services_module,
-    &webhooks_module,
+    &organizations_module, &catalog_module, &services_module, &webhooks_module, &audit_module,
 };
 const size_t app_n_modules = ARRAY_LEN(app_modules);
 

@@ -7,6 +7,7 @@
 #include "contract_handlers.h"
 #include "migrations.h"
 #include "net/http_client.h"
+#include "platform/audit/audit.h"
 #include "platform/events/events.h"
 #include "platform/jobs/jobs.h"
 #include "platform/metrics/metrics.h"
@@ -56,6 +57,7 @@ static Rc build(App *app, bool migrate, Error *err)
     TRY(contract_load(str_of((const char *)contract_data, contract_len), contract_handlers,
                       contract_n_handlers, records_serve, &p->contract, err));
     TRY(records_new(p->contract, p->modules, p->n_modules, &p->records, err));
+    TRY(audit_new(p, &p->audit, err));
     TRY(events_new(p, &p->events, err));
     return jobs_new(p, &p->jobs, err);
 }
@@ -83,6 +85,7 @@ void app_free(App *app)
     Platform *p = &app->platform;
     jobs_free(p->jobs);
     events_free(p->events);
+    audit_free(p->audit);
     records_free(p->records);
     contract_free(p->contract);
     http_client_free(p->http);

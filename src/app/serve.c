@@ -6,6 +6,7 @@
 
 #include "app/app.h"
 #include "net/http_client.h"
+#include "platform/audit/audit.h"
 #include "platform/events/events.h"
 #include "platform/jobs/jobs.h"
 #include "platform/settings/settings.h"
@@ -210,6 +211,9 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
         rc = start_modules(p, &started, err);
     }
     if (rc == RC_OK) {
+        rc = audit_start(p->audit, err);
+    }
+    if (rc == RC_OK) {
         rc = events_start(p->events, err);
     }
     if (rc == RC_OK) {
@@ -228,6 +232,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     jobs_stop(p->jobs);
     /* What is left is delivered anew by the next process; nothing is worth waiting for. */
     db_hurry(p->db);
+    audit_stop(p->audit);
     events_stop(p->events);
     stop_modules(p, started);
     http_server_free(p->server);

@@ -94,7 +94,7 @@ static void start_round(SystemCtx *s, Platform *platform)
     s->cx = (Ctx){
         .arena = s->arena,
         .platform = platform,
-        .actor = {ACTOR_SYSTEM, STR_EMPTY, s->actor_name},
+        .actor = {.kind = ACTOR_SYSTEM, .name = s->actor_name},
         .deadline_us = INT64_MAX,
         .request_id = uuid_str(&s->request_id),
         .trace_id = str_of(s->trace_id, sizeof(s->trace_id)),

@@ -21,6 +21,7 @@ typedef struct Events Events;
 typedef struct Jobs Jobs;
 typedef struct Metrics Metrics;
 typedef struct Secrets Secrets;
+typedef struct Audit Audit;
 typedef struct Telemetry Telemetry;
 typedef struct HttpClient HttpClient;
 typedef struct HttpServer HttpServer;
@@ -35,6 +36,7 @@ typedef struct Platform {
     Jobs *jobs;
     Metrics *metrics;
     Secrets *secrets;
+    Audit *audit;         /* NULL in tests that do not chain */
     Telemetry *telemetry; /* NULL when traces are off */
     HttpClient *http;
     HttpServer *server;           /* NULL in commands that do not serve */

@@ -65,7 +65,7 @@ static Str read_sql(Arena *arena, const char *name, const char *suffix)
 
 static void migrate(Db *db)
 {
-    static const char *const names[] = {"0001_platform", "0002_events_jobs"};
+    static const char *const names[] = {"0001_platform", "0002_events_jobs", "0032_audit"};
     Migration migrations[ARRAY_LEN(names)];
     Arena *arena = arena_new(0);
     Error err = {0};

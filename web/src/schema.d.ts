@@ -4,6 +4,88 @@
  */
 
 export interface paths {
+    "/api/audit-logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search the audit trail
+         * @description Newest first, without the states before and after; read one entry for those.
+         */
+        get: operations["audit-logs.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit-logs/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export the audit trail
+         * @description All entries that match, oldest first, with the states before and after. In CSV a value that a spreadsheet would take for a
+         *     formula has an apostrophe in front.
+         */
+        get: operations["audit-logs.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit-logs/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify the audit trail
+         * @description Queues a job that reads the whole chain and its checkpoints, as `fairway audit verify` does. It succeeds when the trail is
+         *     intact; otherwise it is `dead`, and `error` names the first row that is wrong and why.
+         */
+        post: operations["audit-logs.verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit-logs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an entry of the audit trail
+         * @description Read an entry of the audit trail.
+         */
+        get: operations["audit-logs.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/catalog/entities/by-name/{kind}/{namespace}/{name}/history": {
         parameters: {
             query?: never;
@@ -1734,6 +1816,54 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Something that somebody did. */
+        AuditLog: {
+            /** @description Identifier of the entry. */
+            id: string;
+            /** @description Its place in the chain, from 1; null until it is chained, milliseconds after it was written. */
+            seq: number | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            /**
+             * @description What kind of actor did it.
+             * @enum {string}
+             */
+            actor_kind: "anonymous" | "user" | "service" | "system";
+            /** @description Id of the user or service account. */
+            actor_id: string | null;
+            /** @description Its name then. */
+            actor_name: string | null;
+            /** @description The API key that was used. */
+            key_id: string | null;
+            /** @description The session it was done in. */
+            session_id: string | null;
+            /** @description Address it came from. */
+            address: string | null;
+            /** @description The request it was done by. */
+            request_id: string | null;
+            /** @description What was done, for instance `teams.updated`. */
+            action: string;
+            /** @description Type of the thing it was done to. */
+            resource_type: string;
+            /** @description Id of the thing. */
+            resource_id: string;
+            /** @description The thing before, secrets masked; null when there was none. Only of a single entry. */
+            before?: unknown;
+            /** @description The thing after. */
+            after?: unknown;
+            /** @description Hash of the entry before it. */
+            prev_hash?: string | null;
+            /** @description SHA-256 of the entry in canonical form and `prev_hash`. */
+            hash: string | null;
+        };
+        /** @description A page of the audit trail. */
+        AuditLogList: {
+            items: components["schemas"]["AuditLog"][];
+            next_cursor: components["schemas"]["NextCursor"];
+        };
         /** @description A state of an entity. */
         EntityRevision: {
             /** @description Unique id of the entity. */
@@ -3908,6 +4038,20 @@ export interface components {
         };
     };
     parameters: {
+        /** @description Only what this actor did; its id, or its name. */
+        AuditActor: string;
+        /** @description Only this action, for instance `teams.updated`; `teams.*` is every action that begins so. */
+        AuditAction: string;
+        /** @description Only things of this type, for instance `Team`. */
+        AuditResourceType: string;
+        /** @description Only this thing. */
+        AuditResourceId: string;
+        /** @description Only what this request did (`X-Request-Id`). */
+        AuditRequestId: string;
+        /** @description Only since this time. */
+        AuditFrom: string;
+        /** @description Only before this time. */
+        AuditTo: string;
         /** @description Which entity of that name, when it was deleted and made anew. */
         HistoryUid: string;
         /**
@@ -3984,6 +4128,144 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "audit-logs.list": {
+        parameters: {
+            query?: {
+                /** @description Only what this actor did; its id, or its name. */
+                actor?: components["parameters"]["AuditActor"];
+                /** @description Only this action, for instance `teams.updated`; `teams.*` is every action that begins so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description Only things of this type, for instance `Team`. */
+                resource_type?: components["parameters"]["AuditResourceType"];
+                /** @description Only this thing. */
+                resource_id?: components["parameters"]["AuditResourceId"];
+                /** @description Only what this request did (`X-Request-Id`). */
+                request_id?: components["parameters"]["AuditRequestId"];
+                /** @description Only since this time. */
+                from?: components["parameters"]["AuditFrom"];
+                /** @description Only before this time. */
+                to?: components["parameters"]["AuditTo"];
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLogList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "audit-logs.export": {
+        parameters: {
+            query?: {
+                /** @description JSON Lines, an entry a line, or CSV with a line of names first. */
+                format?: "jsonl" | "csv";
+                /** @description Only what this actor did; its id, or its name. */
+                actor?: components["parameters"]["AuditActor"];
+                /** @description Only this action, for instance `teams.updated`; `teams.*` is every action that begins so. */
+                action?: components["parameters"]["AuditAction"];
+                /** @description Only things of this type, for instance `Team`. */
+                resource_type?: components["parameters"]["AuditResourceType"];
+                /** @description Only this thing. */
+                resource_id?: components["parameters"]["AuditResourceId"];
+                /** @description Only what this request did (`X-Request-Id`). */
+                request_id?: components["parameters"]["AuditRequestId"];
+                /** @description Only since this time. */
+                from?: components["parameters"]["AuditFrom"];
+                /** @description Only before this time. */
+                to?: components["parameters"]["AuditTo"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "audit-logs.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "audit-logs.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the entry. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The entry, with the states before and after. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditLog"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["InternalError"];
+        };
+    };
     "catalog-history.list": {
         parameters: {
             query?: {

@@ -37,6 +37,7 @@ static Rc build(Bench *b, const char *url, const BenchOptions *o, Error *err)
     *p = (Platform){.modules = o->modules, .n_modules = o->n_modules, .data_dir = folder};
     TRY(read_migration(b, "0001_platform", &all[n++], err));
     TRY(read_migration(b, "0002_events_jobs", &all[n++], err));
+    TRY(read_migration(b, "0032_audit", &all[n++], err));
     for (size_t i = 0; i < ARRAY_LEN(o->migrations) && o->migrations[i]; i++) {
         TRY(read_migration(b, o->migrations[i], &all[n++], err));
     }

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A row in canonical form. before_state and after_state are hashed as the texts they are stored as:
+ * a chained row is the bytes of its columns, not what they mean. */
+#include "audit_q_sql.h"
+#include "platform/audit/audit_priv.h"
+
+const AuditHash audit_no_hash = {
+    "0000000000000000000000000000000000000000000000000000000000000000"};
+
+/* Sorted by name, as RFC 8785 has it. */
+static const struct {
+    const char *name;
+    AuditColumn column;
+} members[] = {
+    {"action",        AUDIT_ACTION       },
+    {"actor_id",      AUDIT_ACTOR_ID     },
+    {"actor_kind",    AUDIT_ACTOR_KIND   },
+    {"actor_name",    AUDIT_ACTOR_NAME   },
+    {"address",       AUDIT_ADDRESS      },
+    {"after_state",   AUDIT_AFTER_STATE  },
+    {"at",            AUDIT_AT           },
+    {"before_state",  AUDIT_BEFORE_STATE },
+    {"id",            AUDIT_ID           },
+    {"key_id",        AUDIT_KEY_ID       },
+    {"request_id",    AUDIT_REQUEST_ID   },
+    {"resource_id",   AUDIT_RESOURCE_ID  },
+    {"resource_type", AUDIT_RESOURCE_TYPE},
+    {"seq",           AUDIT_SEQ          },
+    {"session_id",    AUDIT_SESSION_ID   },
+};
+
+Str audit_hash_str(const AuditHash *hash)
+{
+    return str_of(hash->text, AUDIT_HASH_LEN);
+}
+
+bool audit_hash_is(const AuditHash *hash, Str text)
+{
+    return str_eq(audit_hash_str(hash), text);
+}
+
+AuditHash audit_hash_of(Str bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t digest[SHA256_SIZE];
+    AuditHash hash = {{0}};
+    sha256(bytes, digest);
+    for (size_t i = 0; i < SHA256_SIZE; i++) {
+        hash.text[2 * i] = digits[digest[i] >> 4];
+        hash.text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    return hash;
+}
+
+static void put_value(Buf *out, Rows *rows, AuditColumn column, int64_t seq)
+{
+    if (column == AUDIT_SEQ) {
+        buf_i64(out, seq);
+    } else if (column == AUDIT_AT) {
+        buf_i64(out, rows_i64(rows, AUDIT_AT));
+    } else if (rows_is_null(rows, (int)column)) {
+        buf_lit(out, "null");
+    } else {
+        buf_json_str(out, rows_str(rows, (int)column));
+    }
+}
+
+Rc audit_row_hash(
+    Arena *arena, Rows *rows, int64_t seq, const AuditHash *prev, AuditHash *ret, Error *err)
+{
+    Buf out = buf_init(arena, AUDIT_CANON_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+        buf_fmt(&out, "%c\"%s\":", i == 0 ? '{' : ',', members[i].name);
+        put_value(&out, rows, members[i].column, seq);
+    }
+    buf_char(&out, '}');
+    buf_put(&out, audit_hash_str(prev));
+    if (!buf_ok(&out)) {
+        return error_set(err, RC_LIMIT, "A row of the audit trail has more than %d bytes",
+                         AUDIT_CANON_MAX);
+    }
+    *ret = audit_hash_of(buf_str(&out));
+    return RC_OK;
+}
+
+/* ---- the end of the chain */
+
+static void hash_column(Rows *rows, int column, AuditHash *ret)
+{
+    Str text = rows_str(rows, column);
+    *ret = (AuditHash){{0}};
+    memcpy(ret->text, text.ptr ? text.ptr : "", MIN(text.len, AUDIT_HASH_LEN));
+}
+
+Rc audit_head_read(Tx *tx, bool lock, AuditHead *ret, Error *err)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(tx, lock ? &audit_q_head_lock : &audit_q_head, NO_PARAMS, &rows, err));
+    if (!rows_next(rows)) {
+        TRY(rows_error(rows, err));
+        return error_set(err, RC_INTERNAL,
+                         "The end of the audit chain (table audit_head) has been removed");
+    }
+    ret->seq = rows_i64(rows, 0);
+    hash_column(rows, 1, &ret->hash);
+    ret->checkpoint = rows_i64(rows, 2);
+    ret->checkpoint_seq = rows_i64(rows, 3);
+    ret->checkpoint_at = rows_i64(rows, 4);
+    hash_column(rows, 5, &ret->checkpoint_digest);
+    return RC_OK;
+}
+
+Rc audit_head_write(Tx *tx, const AuditHead *head, Error *err)
+{
+    return tx_exec(tx, &audit_q_head_write,
+                   PARAMS(P_I64(head->seq), P_STR(audit_hash_str(&head->hash)),
+                          P_I64(head->checkpoint), P_I64(head->checkpoint_seq),
+                          P_I64(head->checkpoint_at),
+                          P_STR(audit_hash_str(&head->checkpoint_digest))),
+                   NULL, err);
+}
