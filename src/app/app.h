@@ -55,6 +55,8 @@ int backup_command(int argc, char **argv);
 int restore_command(int argc, char **argv);
 int doctor_command(int argc, char **argv);
 int audit_verify_command(int argc, char **argv);
+int secrets_rotate_command(int argc, char **argv);
+int secrets_retire_command(int argc, char **argv);
 int catalog_validate_command(int argc, char **argv);
 int catalog_import_command(int argc, char **argv);
 int import_backstage_command(int argc, char **argv);

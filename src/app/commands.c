@@ -20,6 +20,14 @@ static const CommandOption audit_verify_options[] = {
     {"--checkpoints FILE", "Checkpoints kept elsewhere, instead of audit-checkpoints.jsonl in the data folder."},
     {NULL, NULL},
 };
+static const CommandOption rotate_options[] = {
+    {"--batch N", "Values sealed anew in one transaction, 1 to 1000; 100 when not given."},
+    {NULL, NULL},
+};
+static const CommandOption retire_options[] = {
+    {"--now", "Do not wait for what servers may have begun with the old key: no server runs."},
+    {NULL, NULL},
+};
 static const CommandOption validate_options[] = {
     {"-o, --output FORMAT", "table, one line a mistake; or json, for programs."},
     {"-q, --quiet", "Print the mistakes and nothing else."},
@@ -97,6 +105,24 @@ const Command app_commands[] = {
      .options = audit_verify_options,
      .settings = SETTINGS_OF_DATA,
      .run = audit_verify_command},
+    {.name = "secrets rotate",
+     .usage = "fairway secrets rotate [--batch N] [OPTIONS]",
+     .summary = "Seal every secret with a new key, while servers run",
+     .help = "Makes a new key in secret.key, in front of the old one, and seals what the database holds anew. Interrupted,\n"
+             "it goes on where it was when it is run again. Keys given by FAIRWAY_SECRET_KEY are not made here: set the new\n"
+             "one there and the old one in FAIRWAY_SECRET_OLD_KEYS first.\n",
+     .examples = "  fairway secrets rotate --data /var/lib/fairway\n",
+     .options = rotate_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = secrets_rotate_command},
+    {.name = "secrets retire",
+     .usage = "fairway secrets retire [--now] [OPTIONS]",
+     .summary = "Remove old keys that nothing is sealed with any more",
+     .help = "Refused while a value in the database needs one of them.\n",
+     .examples = "  fairway secrets retire --data /var/lib/fairway\n",
+     .options = retire_options,
+     .settings = SETTINGS_OF_DATA,
+     .run = secrets_retire_command},
     {.name = "catalog validate",
      .usage = "fairway catalog validate PATH… [-o table|json] [-q]",
      .summary = "Check catalog files without a server",

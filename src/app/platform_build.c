@@ -52,6 +52,8 @@ static Rc build(App *app, bool migrate, Error *err)
     TRY(open_database(app, migrate, err));
     rc = secrets_new(p->data_dir, settings_str(p->settings, "secret.key"), &p->secrets, err);
     TRY(app_blame_setting(p->settings, "secret.key", rc, err));
+    rc = secrets_add_old(p->secrets, settings_str(p->settings, "secret.old_keys"), err);
+    TRY(app_blame_setting(p->settings, "secret.old_keys", rc, err));
     HttpClientOptions http = {.user_agent = "Fairway/" FAIRWAY_VERSION};
     TRY(http_client_new(&http, &p->http, err));
     TRY(contract_load(str_of((const char *)contract_data, contract_len), contract_handlers,

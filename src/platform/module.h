@@ -13,6 +13,7 @@ typedef struct RecordHooks RecordHooks;   /* platform/records/records.h */
 typedef struct JobType JobType;           /* platform/jobs/jobs.h */
 typedef struct JobSchedule JobSchedule;   /* platform/jobs/jobs.h */
 typedef struct Subscription Subscription; /* platform/events/events.h */
+typedef struct SealedColumn SealedColumn; /* platform/secrets/secrets.h */
 
 struct Module {
     const char *name;
@@ -26,6 +27,9 @@ struct Module {
     size_t n_schedules;
     const Subscription *subscriptions;
     size_t n_subscriptions;
+    /* Sealed columns that are no x-secret field of a record: their key can be rotated, too. */
+    const SealedColumn *sealed;
+    size_t n_sealed;
     /* After the platform is built and migrated, before requests are served. May start threads.
      * NULL: nothing. */
     Rc (*start)(Ctx *cx);

@@ -195,6 +195,10 @@ static const Subscription subscriptions[] = {
     {.name = "webhooks", .types = "*", .handle = webhooks_on_event},
 };
 
+static const SealedColumn sealed[] = {
+    {.table = "webhooks", .column = "previous_secret", .context = "secret"},
+};
+
 const Module webhooks_module = {
     .name = "webhooks",
     .title = "Webhooks",
@@ -206,4 +210,6 @@ const Module webhooks_module = {
     .n_schedules = ARRAY_LEN(schedules),
     .subscriptions = subscriptions,
     .n_subscriptions = ARRAY_LEN(subscriptions),
+    .sealed = sealed,
+    .n_sealed = ARRAY_LEN(sealed),
 };

@@ -2,6 +2,7 @@
  * The registry of record types, and the engine without HTTP. */
 #include "platform/module.h"
 #include "platform/records/records_priv.h"
+#include "platform/secrets/secrets.h"
 
 const RecordType *records_type(const Records *records, Str name)
 {
@@ -122,6 +123,27 @@ Rc records_check(Records *records, Db *db, Error *err)
         }
     }
     return RC_OK;
+}
+
+void records_sealed_columns(const Records *records, Arena *arena, SealedColumn **ret, size_t *ret_n)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < records->n; i++) {
+        n += records->specs[i]->type.n_fields;
+    }
+    SealedColumn *columns = ARENA_ARRAY(arena, SealedColumn, n);
+    n = 0;
+    for (size_t i = 0; i < records->n; i++) {
+        const RecordType *type = &records->specs[i]->type;
+        for (size_t f = 0; f < type->n_fields; f++) {
+            if (type->fields[f].secret) {
+                columns[n++] = (SealedColumn){.table = str_cstr(arena, type->table),
+                                              .column = str_cstr(arena, type->fields[f].name)};
+            }
+        }
+    }
+    *ret = columns;
+    *ret_n = n;
 }
 
 /* ---- for modules */

@@ -14,6 +14,7 @@
 
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
+#include "platform/module.h"
 
 typedef struct RecordHooks RecordHooks;
 
@@ -91,6 +92,12 @@ const RecordType *records_type(const Records *records, Str name); /* NULL when u
 /* Prepares the statements of every type on db: for the test that keeps both dialects and the
  * migrations honest. */
 MUST_CHECK Rc records_check(Records *records, Db *db, Error *err);
+
+/* The columns of all x-secret fields, in the arena. */
+void records_sealed_columns(const Records *records,
+                            Arena *arena,
+                            SealedColumn **ret,
+                            size_t *ret_n);
 
 /* Serves every x-records operation (call->op->record, ->verb). */
 Rc records_serve(Ctx *cx, Call *call);

@@ -7,37 +7,65 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    KEY_SIZE = 32,
-    NONCE_SIZE = 12,
-    TAG_SIZE = 16,
-    KEY_ID_SIZE = 8, /* hex digits of SHA-256(key) */
-    KEY_FILE_MAX = 256,
-    SECRET_MAX = 64 * 1024
-};
+enum { KEY_SIZE = 32, NONCE_SIZE = 12, TAG_SIZE = 16, KEY_FILE_MAX = 1024, SECRET_MAX = 64 * 1024 };
+
+typedef struct Key {
+    uint8_t bytes[KEY_SIZE];
+    char id[SECRET_KEY_ID_SIZE + 1]; /* hex digits of SHA-256(key) */
+} Key;
+
+typedef struct KeyRing {
+    Key at[SECRET_KEYS_MAX];
+    size_t n;
+} KeyRing;
 
 struct Secrets {
-    uint8_t key[KEY_SIZE];
-    char key_id[KEY_ID_SIZE + 1];
+    char *path;     /* of the file; NULL: the key is given by the settings */
+    Mutex lock;     /* guards the rest */
+    KeyRing ring;   /* the first seals */
+    KeyRing old;    /* given by secrets_add_old */
+    struct stat as; /* the file when it was read */
 };
 
-static Secrets *secrets_of_key(const uint8_t key[KEY_SIZE])
+static void wipe(KeyRing *ring)
+{
+    OPENSSL_cleanse(ring, sizeof(*ring));
+}
+
+static bool ring_add(KeyRing *ring, const uint8_t bytes[KEY_SIZE])
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    Secrets *s = calloc(1, sizeof(*s));
-    ASSERT(s);
-    memcpy(s->key, key, KEY_SIZE);
-    Str digest = sha256_hex(arena, str_of((const char *)key, KEY_SIZE));
-    memcpy(s->key_id, digest.ptr, KEY_ID_SIZE);
-    return s;
+    if (ring->n == SECRET_KEYS_MAX) {
+        return false;
+    }
+    Key *key = &ring->at[ring->n++];
+    memcpy(key->bytes, bytes, KEY_SIZE);
+    Str digest = sha256_hex(arena, str_of((const char *)bytes, KEY_SIZE));
+    memcpy(key->id, digest.ptr, SECRET_KEY_ID_SIZE);
+    key->id[SECRET_KEY_ID_SIZE] = '\0';
+    return true;
+}
+
+static const Key *ring_find(const KeyRing *ring, Str id)
+{
+    for (size_t i = 0; i < ring->n; i++) {
+        if (str_is(id, ring->at[i].id)) {
+            return &ring->at[i];
+        }
+    }
+    return NULL;
 }
 
 static bool decode_key(Str text, uint8_t key[KEY_SIZE])
@@ -80,54 +108,225 @@ static Rc make_key_file(const char *path, Error *err)
     return RC_OK;
 }
 
-static Rc read_key_file(const char *path, uint8_t key[KEY_SIZE], Error *err)
+/* Keys separated by sep; empty parts are passed over. False: one of them is none, or too many. */
+static bool decode_keys(Str text, char sep, KeyRing *ring)
+{
+    uint8_t key[KEY_SIZE];
+    Str part;
+    bool ok = true;
+    while (ok && str_split(&text, sep, &part)) {
+        if (str_trim(part).len > 0) {
+            ok = decode_key(part, key) && ring_add(ring, key);
+        }
+    }
+    OPENSSL_cleanse(key, sizeof(key));
+    return ok;
+}
+
+static Rc read_key_file(const char *path, KeyRing *ring, struct stat *as, Error *err)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    struct stat st;
     Str text;
-    if (stat(path, &st) == 0 && (st.st_mode & 077) != 0) {
+    if (stat(path, as) == 0 && (as->st_mode & 077) != 0) {
         return error_set(err, RC_INVALID,
                          "The secret key %s can be read by others; run: chmod 600 %s", path, path);
     }
     TRY(file_read(arena, path, KEY_FILE_MAX, &text, err));
-    bool ok = decode_key(text, key);
+    bool ok = decode_keys(text, '\n', ring) && ring->n > 0;
     if (!ok) {
         return error_set(err, RC_INVALID,
-                         "The secret key %s must hold 32 bytes in base64; restore it from a backup",
-                         path);
+                         "The secret key %s must hold 32 bytes in base64, one to %d lines of that; "
+                         "restore it from a backup",
+                         path, SECRET_KEYS_MAX);
     }
     return RC_OK;
+}
+
+/* Under the lock, or before other threads. On failure the keys are what they were. */
+static Rc reload(Secrets *s, Error *err)
+{
+    KeyRing ring = {.n = 0};
+    struct stat as = {0};
+    Rc rc = read_key_file(s->path, &ring, &as, err);
+    if (rc == RC_OK) {
+        s->ring = ring;
+        s->as = as;
+    }
+    wipe(&ring);
+    return rc;
+}
+
+/* Under the lock: follows a file that has been replaced. */
+static void reload_if_changed(Secrets *s)
+{
+    struct stat now;
+    Error err = {0};
+    if (!s->path || stat(s->path, &now) != 0 ||
+        (now.st_ino == s->as.st_ino && now.st_mtim.tv_sec == s->as.st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == s->as.st_mtim.tv_nsec && now.st_size == s->as.st_size)) {
+        return;
+    }
+    if (reload(s, &err) == RC_OK) {
+        log_info("secrets.keys_read", F_I64("keys", (int64_t)s->ring.n));
+    } else {
+        log_error("secrets.keys_unreadable", F_CSTR("error", err.message));
+        s->as = now; /* said once */
+    }
 }
 
 Rc secrets_new(const char *data_dir, Str key_base64, Secrets **ret, Error *err)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
-    uint8_t key[KEY_SIZE];
+    Secrets *s = calloc(1, sizeof(*s));
+    Rc rc = RC_OK;
+    ASSERT(s);
+    mutex_init(&s->lock);
     if (key_base64.len > 0) {
-        if (!decode_key(key_base64, key)) {
-            return error_set(err, RC_INVALID,
-                             "secret.key must be 32 bytes in base64; make one with: openssl rand "
-                             "-base64 32");
+        uint8_t key[KEY_SIZE];
+        bool ok = decode_key(key_base64, key) && ring_add(&s->ring, key);
+        OPENSSL_cleanse(key, sizeof(key));
+        if (!ok) {
+            rc = error_set(err, RC_INVALID,
+                           "secret.key must be 32 bytes in base64; make one with: openssl rand "
+                           "-base64 32");
         }
     } else {
-        const char *path = str_cstr(arena, str_fmt(arena, "%s/secret.key", data_dir));
-        if (!file_exists(path)) {
-            TRY(make_key_file(path, err));
-        }
-        TRY(read_key_file(path, key, err));
+        Str path = str_fmt(arena, "%s/" SECRET_KEY_FILE, data_dir);
+        s->path = strndup(path.ptr, path.len);
+        ASSERT(s->path);
+        rc = file_exists(s->path) ? RC_OK : make_key_file(s->path, err);
+        rc = rc ? rc : reload(s, err);
     }
-    *ret = secrets_of_key(key);
-    OPENSSL_cleanse(key, sizeof(key));
+    if (rc != RC_OK) {
+        secrets_free(s);
+        return rc;
+    }
+    *ret = s;
     return RC_OK;
 }
 
 void secrets_free(Secrets *secrets)
 {
     if (secrets) {
-        OPENSSL_cleanse(secrets->key, sizeof(secrets->key));
+        wipe(&secrets->ring);
+        wipe(&secrets->old);
+        mutex_done(&secrets->lock);
+        free(secrets->path);
         free(secrets);
     }
 }
+
+Rc secrets_add_old(Secrets *secrets, Str keys_base64, Error *err)
+{
+    if (keys_base64.len > 0 && !decode_keys(keys_base64, ',', &secrets->old)) {
+        return error_set(err, RC_INVALID,
+                         "secret.old_keys must be at most %d keys of 32 bytes in base64, separated "
+                         "by commas",
+                         SECRET_KEYS_MAX);
+    }
+    return RC_OK;
+}
+
+/* ---- the keys */
+
+static Key key_that_seals(Secrets *s)
+{
+    mutex_lock(&s->lock);
+    reload_if_changed(s);
+    Key key = s->ring.at[0];
+    mutex_unlock(&s->lock);
+    return key;
+}
+
+static bool key_with_id(Secrets *s, Str id, Key *ret)
+{
+    mutex_lock(&s->lock);
+    const Key *key = ring_find(&s->ring, id);
+    if (!key) { /* another process may have sealed with a key that is new */
+        reload_if_changed(s);
+        key = ring_find(&s->ring, id);
+    }
+    key = key ? key : ring_find(&s->old, id);
+    if (key) {
+        *ret = *key;
+    }
+    mutex_unlock(&s->lock);
+    return key != NULL;
+}
+
+Str secrets_key_id(Secrets *secrets, char out[SECRET_KEY_ID_SIZE + 1])
+{
+    Key key = key_that_seals(secrets);
+    memcpy(out, key.id, sizeof(key.id));
+    OPENSSL_cleanse(&key, sizeof(key));
+    return str_of(out, SECRET_KEY_ID_SIZE);
+}
+
+size_t secrets_n_keys(Secrets *secrets)
+{
+    mutex_lock(&secrets->lock);
+    reload_if_changed(secrets);
+    size_t n = secrets->ring.n + secrets->old.n;
+    mutex_unlock(&secrets->lock);
+    return n;
+}
+
+bool secrets_is_file(const Secrets *secrets)
+{
+    return secrets->path != NULL;
+}
+
+static Rc write_ring(Secrets *s, const KeyRing *ring, Error *err)
+{
+    Buf text = buf_init(NULL, KEY_FILE_MAX);
+    buf_reserve(&text, KEY_FILE_MAX / 2); /* no copies of keys are left behind by growing */
+    for (size_t i = 0; i < ring->n; i++) {
+        buf_base64(&text, str_of((const char *)ring->at[i].bytes, KEY_SIZE));
+        buf_char(&text, '\n');
+    }
+    ASSERT(buf_ok(&text));
+    Rc rc = file_write_atomic(s->path, buf_str(&text), 0600, err);
+    OPENSSL_cleanse(text.ptr, text.len);
+    buf_done(&text);
+    return rc ? rc : reload(s, err);
+}
+
+Rc secrets_file_add_key(Secrets *secrets, Error *err)
+{
+    KeyRing ring = {.n = 0};
+    uint8_t key[KEY_SIZE];
+    ASSERT(secrets->path);
+    mutex_lock(&secrets->lock);
+    Rc rc = RC_OK;
+    if (secrets->ring.n == SECRET_KEYS_MAX) {
+        rc = error_set(err, RC_CONFLICT, "%s holds %d keys already; run: fairway secrets retire",
+                       secrets->path, SECRET_KEYS_MAX);
+    } else {
+        random_bytes(key, sizeof(key));
+        IGNORE(!ring_add(&ring, key)); /* there is room */
+        OPENSSL_cleanse(key, sizeof(key));
+        memcpy(&ring.at[1], secrets->ring.at, secrets->ring.n * sizeof(Key));
+        ring.n += secrets->ring.n;
+        rc = write_ring(secrets, &ring, err);
+    }
+    mutex_unlock(&secrets->lock);
+    wipe(&ring);
+    return rc;
+}
+
+Rc secrets_file_drop_old(Secrets *secrets, Error *err)
+{
+    ASSERT(secrets->path);
+    mutex_lock(&secrets->lock);
+    KeyRing ring = {.n = 1};
+    ring.at[0] = secrets->ring.at[0];
+    Rc rc = write_ring(secrets, &ring, err);
+    mutex_unlock(&secrets->lock);
+    wipe(&ring);
+    return rc;
+}
+
+/* ---- sealing */
 
 static const uint8_t *bytes_of(Str s)
 {
@@ -135,11 +334,12 @@ static const uint8_t *bytes_of(Str s)
 }
 
 /* out: room for plain.len + TAG_SIZE. */
-static bool encrypt(const Secrets *s, const uint8_t *nonce, Str plain, Str context, uint8_t *out)
+static bool encrypt(const Key *key, const uint8_t *nonce, Str plain, Str context, uint8_t *out)
 {
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int n = 0, tail = 0;
-    bool ok = cipher && EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, s->key, nonce) == 1 &&
+    bool ok = cipher &&
+              EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
               EVP_EncryptUpdate(cipher, NULL, &n, bytes_of(context), (int)context.len) == 1 &&
               EVP_EncryptUpdate(cipher, out, &n, bytes_of(plain), (int)plain.len) == 1 &&
               EVP_EncryptFinal_ex(cipher, out + n, &tail) == 1 &&
@@ -148,14 +348,15 @@ static bool encrypt(const Secrets *s, const uint8_t *nonce, Str plain, Str conte
     return ok;
 }
 
-static bool decrypt(const Secrets *s, Str sealed, Str context, uint8_t *out)
+static bool decrypt(const Key *key, Str sealed, Str context, uint8_t *out)
 {
     EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     const uint8_t *nonce = bytes_of(sealed), *body = nonce + NONCE_SIZE;
     int body_len = (int)(sealed.len - NONCE_SIZE - TAG_SIZE), n = 0, tail = 0;
     uint8_t tag[TAG_SIZE];
     memcpy(tag, body + body_len, TAG_SIZE);
-    bool ok = cipher && EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, s->key, nonce) == 1 &&
+    bool ok = cipher &&
+              EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), NULL, key->bytes, nonce) == 1 &&
               EVP_DecryptUpdate(cipher, NULL, &n, bytes_of(context), (int)context.len) == 1 &&
               EVP_DecryptUpdate(cipher, out, &n, body, body_len) == 1 &&
               EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, tag) == 1 &&
@@ -172,11 +373,14 @@ Rc secrets_seal(Secrets *secrets, Arena *arena, Str plain, Str context, Str *ret
     size_t size = NONCE_SIZE + plain.len + TAG_SIZE;
     uint8_t *bytes = arena_alloc(arena, size);
     random_bytes(bytes, NONCE_SIZE);
-    if (!encrypt(secrets, bytes, plain, context, bytes + NONCE_SIZE)) {
+    Key key = key_that_seals(secrets);
+    bool is_sealed = encrypt(&key, bytes, plain, context, bytes + NONCE_SIZE);
+    OPENSSL_cleanse(key.bytes, sizeof(key.bytes));
+    if (!is_sealed) {
         return error_set(err, RC_INTERNAL, "The secret could not be sealed");
     }
     Buf out = buf_init(arena, 2 * size + 64);
-    buf_fmt(&out, "v1:%s:", secrets->key_id);
+    buf_fmt(&out, "v1:%s:", key.id);
     buf_base64url(&out, str_of((const char *)bytes, size));
     *ret = buf_str(&out);
     return RC_OK;
@@ -191,15 +395,18 @@ Rc secrets_open(Secrets *secrets, Arena *arena, Str sealed, Str context, Str *re
         bytes.len < NONCE_SIZE + TAG_SIZE) {
         return error_set(err, RC_INTERNAL, "A sealed secret is damaged; set it again");
     }
-    if (!str_is(key_id, secrets->key_id)) {
+    Key key;
+    if (!key_with_id(secrets, key_id, &key)) {
         return error_set(err, RC_INTERNAL,
                          "A secret was sealed with another key (%.*s); start with that key, or set "
                          "the secret again",
-                         STR_ARG(str_sub(key_id, 0, KEY_ID_SIZE)));
+                         STR_ARG(str_sub(key_id, 0, SECRET_KEY_ID_SIZE)));
     }
     size_t size = bytes.len - NONCE_SIZE - TAG_SIZE;
     uint8_t *plain = arena_alloc(arena, size + 1);
-    if (!decrypt(secrets, buf_str(&bytes), context, plain)) {
+    bool is_open = decrypt(&key, buf_str(&bytes), context, plain);
+    OPENSSL_cleanse(&key, sizeof(key));
+    if (!is_open) {
         return error_set(err, RC_INTERNAL,
                          "A sealed secret does not belong here or was altered; set it again");
     }

@@ -142,12 +142,91 @@ static void test_key_file_refused(void **state)
     assert_int_equal(secrets_new(folder, STR_EMPTY, &s, &err), RC_INVALID);
 }
 
+/* A process that has the file open follows a rotation made by another. */
+static void test_rotation_is_followed(void **state)
+{
+    (void)state;
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    Secrets *server, *command;
+    Str old, new, plain;
+    char before[SECRET_KEY_ID_SIZE + 1], after[SECRET_KEY_ID_SIZE + 1];
+    const char *path = str_cstr(arena, str_fmt(arena, "%s/secret.key", folder));
+    assert_int_equal(file_write_atomic(path, STR(KEY_A "\n"), 0600, NULL), RC_OK);
+    assert_int_equal(secrets_new(folder, STR_EMPTY, &server, NULL), RC_OK);
+    assert_int_equal(secrets_new(folder, STR_EMPTY, &command, NULL), RC_OK);
+    assert_int_equal(secrets_seal(server, arena, STR("x"), STR("c"), &old, NULL), RC_OK);
+    secrets_key_id(command, before);
+
+    assert_int_equal(secrets_file_add_key(command, NULL), RC_OK);
+    secrets_key_id(command, after);
+    assert_string_not_equal(before, after);
+    assert_int_equal(secrets_seal(command, arena, STR("y"), STR("c"), &new, NULL), RC_OK);
+    assert_true(str_starts(new, str_fmt(arena, "v1:%s:", after)));
+    assert_int_equal(secrets_open(server, arena, new, STR("c"), &plain, NULL), RC_OK);
+    assert_int_equal(secrets_open(server, arena, old, STR("c"), &plain, NULL), RC_OK);
+    assert_int_equal(secrets_seal(server, arena, STR("z"), STR("c"), &new, NULL), RC_OK);
+    assert_true(str_starts(new, str_fmt(arena, "v1:%s:", after)));
+    assert_int_equal(secrets_n_keys(server), 2);
+
+    assert_int_equal(secrets_file_drop_old(command, NULL), RC_OK);
+    assert_int_equal(secrets_n_keys(server), 1);
+    assert_int_equal(secrets_open(server, arena, old, STR("c"), &plain, NULL), RC_INTERNAL);
+    assert_int_equal(secrets_open(server, arena, new, STR("c"), &plain, NULL), RC_OK);
+    /* a file that is damaged while we run takes nothing away */
+    assert_int_equal(file_write_atomic(path, STR("half a key"), 0600, NULL), RC_OK);
+    assert_int_equal(secrets_open(server, arena, new, STR("c"), &plain, NULL), RC_OK);
+    assert_int_equal(secrets_seal(server, arena, STR("z"), STR("c"), &new, NULL), RC_OK);
+    secrets_free(server);
+    secrets_free(command);
+}
+
+static void test_at_most_so_many_keys(void **state)
+{
+    (void)state;
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    Secrets *s;
+    Error err = {0};
+    const char *path = str_cstr(arena, str_fmt(arena, "%s/secret.key", folder));
+    assert_int_equal(file_write_atomic(path, STR(KEY_A), 0600, NULL), RC_OK);
+    assert_int_equal(secrets_new(folder, STR_EMPTY, &s, NULL), RC_OK);
+    for (size_t n = 1; n < SECRET_KEYS_MAX; n++) {
+        assert_int_equal(secrets_file_add_key(s, NULL), RC_OK);
+    }
+    assert_int_equal(secrets_file_add_key(s, &err), RC_CONFLICT);
+    assert_int_equal(secrets_n_keys(s), SECRET_KEYS_MAX);
+    secrets_free(s);
+}
+
+static void test_old_keys_only_open(void **state)
+{
+    (void)state;
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    Secrets *a = secrets_with(KEY_A), *b = secrets_with(KEY_B);
+    Str sealed, plain;
+    Error err = {0};
+    assert_int_equal(secrets_seal(a, arena, STR("hunter2"), STR("c"), &sealed, NULL), RC_OK);
+    assert_int_equal(secrets_add_old(b, STR("nonsense"), &err), RC_INVALID);
+    assert_null(strstr(err.message, "nonsense"));
+    assert_int_equal(secrets_add_old(b, STR(" , " KEY_A " ,"), &err), RC_OK);
+    assert_int_equal(secrets_open(b, arena, sealed, STR("c"), &plain, NULL), RC_OK);
+    assert_str(plain, STR("hunter2"));
+    assert_int_equal(secrets_seal(b, arena, STR("x"), STR("c"), &sealed, NULL), RC_OK);
+    assert_int_equal(secrets_open(a, arena, sealed, STR("c"), &plain, NULL), RC_INTERNAL);
+    secrets_free(a);
+    secrets_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_bad_keys),         cmocka_unit_test(test_key_file_made_once),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bad_keys),
+        cmocka_unit_test(test_key_file_made_once),
         cmocka_unit_test(test_key_file_refused),
+        cmocka_unit_test(test_rotation_is_followed),
+        cmocka_unit_test(test_at_most_so_many_keys),
+        cmocka_unit_test(test_old_keys_only_open),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

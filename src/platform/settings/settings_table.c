@@ -259,6 +259,12 @@ const SettingDef settings_table[] = {
      .secret = true,
      .help = "Key that seals secret fields: 32 bytes in base64. Empty: `secret.key` in `data.dir`, "
              "made at the first start."},
+    {.name = "secret.old_keys",
+     .type = SETTING_STRING,
+     .otherwise = "",
+     .secret = true,
+     .help = "Keys that values may still be sealed with, in base64, separated by commas, while "
+             "[`secret.key` is rotated](../operations/runbooks/key-rotation.md)."},
     {.name = "audit.checkpoint_rows",
      .type = SETTING_INT,
      .otherwise = "1000",
