@@ -105,6 +105,16 @@ void records_free(Records *records)
     }
 }
 
+void records_set_visible(Records *records, RecordsVisible visible)
+{
+    records->visible = visible;
+}
+
+Rc record_not_found(Ctx *cx, const RecordType *type, Str id)
+{
+    return fail_not_found(cx, spec_of(type), id);
+}
+
 Rc records_check(Records *records, Db *db, Error *err)
 {
     for (size_t i = 0; i < records->n; i++) {

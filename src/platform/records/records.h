@@ -99,6 +99,21 @@ void records_sealed_columns(const Records *records,
                             SealedColumn **ret,
                             size_t *ret_n);
 
+/* Which rows of a type cx->actor may read: a condition on its columns whose placeholders begin at
+ * $<first>; "" is every row. Names of the contract are text, values are bound. */
+typedef struct RecordFilter {
+    Str sql;
+    const Param *params;
+    size_t n;
+} RecordFilter;
+typedef Rc (*RecordsVisible)(Ctx *cx, const RecordType *type, size_t first, RecordFilter *ret);
+/* Asked by the operations that read (list with its total and cursors, get, history), whose
+ * statements it becomes a part of: what is not visible is not there. Modules' own calls below are
+ * not filtered. NULL, as at first: everything is visible. Before requests are served. */
+void records_set_visible(Records *records, RecordsVisible visible);
+/* The answer of an operation to an id that is not there (or must not be seen). */
+Rc record_not_found(Ctx *cx, const RecordType *type, Str id);
+
 /* Serves every x-records operation (call->op->record, ->verb). */
 Rc records_serve(Ctx *cx, Call *call);
 

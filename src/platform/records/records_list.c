@@ -153,6 +153,49 @@ static Rc check_parent(Ctx *cx, const RecordSpec *spec, const HttpPair *fixed, s
     return rc;
 }
 
+/* Part of the statement, so that pages, totals and cursors are of what is visible. It is no part of
+ * what a cursor is bound to: rights may change between two pages. */
+static Rc add_visible(ListQuery *q)
+{
+    RecordsVisible visible = q->cx->platform->records->visible;
+    RecordFilter filter = {0};
+    if (!visible) {
+        return RC_OK;
+    }
+    TRY(visible(q->cx, &q->spec->type, q->params.n + 1, &filter));
+    for (size_t i = 0; i < filter.n; i++) {
+        VEC_PUSH(&q->params, filter.params[i]);
+    }
+    if (filter.sql.len > 0) {
+        buf_fmt(&q->where, " AND (%.*s)", STR_ARG(filter.sql));
+    }
+    return buf_ok(&q->where) ? RC_OK : fail(q->cx, RC_LIMIT, "The query is too long.");
+}
+
+Rc read_visible(Ctx *cx, const RecordSpec *spec, Str id, Row *ret)
+{
+    RecordsVisible visible = cx->platform->records->visible;
+    RecordFilter filter = {0};
+    if (!uuid_is_valid(id)) {
+        return RC_NOT_FOUND;
+    }
+    TRY(ctx_read(cx));
+    Str sql = sql_for(&spec->get, cx->tx);
+    if (!visible) {
+        return row_query(cx, spec, sql, PARAMS(P_STR(id)), ret);
+    }
+    TRY(visible(cx, &spec->type, 2, &filter));
+    Param *params = ARENA_ARRAY(cx->arena, Param, filter.n + 1);
+    params[0] = P_STR(id);
+    for (size_t i = 0; i < filter.n; i++) {
+        params[i + 1] = filter.params[i];
+    }
+    if (filter.sql.len > 0) {
+        sql = str_fmt(cx->arena, "%.*s AND (%.*s)", STR_ARG(sql), STR_ARG(filter.sql));
+    }
+    return row_query(cx, spec, sql, params, filter.n + 1, ret);
+}
+
 Rc list_serve(Ctx *cx, Call *call, const RecordSpec *spec, const HttpPair *fixed, size_t n_fixed)
 {
     ListQuery q = {
@@ -163,6 +206,7 @@ Rc list_serve(Ctx *cx, Call *call, const RecordSpec *spec, const HttpPair *fixed
     buf_put(&q.canon, spec->type.name);
     TRY(list_parse(&q, call, fixed, n_fixed));
     TRY(ctx_read(cx));
+    TRY(add_visible(&q));
     if (q.want_total) {
         TRY(count_all(&q, str_dup(cx->arena, buf_str(&q.where)), q.params.n, &total));
     }
@@ -249,13 +293,9 @@ Rc history_serve(Ctx *cx, Call *call, const RecordSpec *spec, const HttpPair *fi
     Str id = str_lower(cx->arena, call_path(call, "id")), place;
     int64_t limit = call_query_i64(call, "limit", RECORD_LIMIT_DEFAULT);
     Row row;
-    Rc rc = RC_NOT_FOUND;
     limit = limit < 1 ? 1 : MIN(limit, RECORD_LIMIT_MAX);
     TRY(parse_place(cx, call_query(call, "cursor"), &place));
-    TRY(ctx_read(cx));
-    if (uuid_is_valid(id)) {
-        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), &row);
-    }
+    Rc rc = read_visible(cx, spec, id, &row);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && !row_fits_path(spec, &row, fixed, n_fixed))) {
         return fail_not_found(cx, spec, id);
     }

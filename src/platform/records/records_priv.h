@@ -91,6 +91,7 @@ struct Records {
     Arena *arena;
     RecordSpec **specs;
     size_t n;
+    RecordsVisible visible; /* NULL: everything */
 };
 
 /* A record as read: what is shown of it, and what is not. */
@@ -224,6 +225,8 @@ MUST_CHECK Rc
 history_serve(Ctx *cx, Call *call, const RecordSpec *spec, const HttpPair *fixed, size_t n_fixed);
 /* The hook's computed members. */
 MUST_CHECK Rc present(Ctx *cx, const RecordSpec *spec, Json **records, size_t n);
+/* The row with this id if the actor may see it; RC_NOT_FOUND without a message. */
+MUST_CHECK Rc read_visible(Ctx *cx, const RecordSpec *spec, Str id, Row *ret);
 /* "/api/services/<id>/versions" of the request itself. */
 Str call_target_path(Ctx *cx, const Call *call);
 

@@ -33,11 +33,7 @@ static Rc serve_get(Ctx *cx, Call *call, const RecordSpec *spec, const WriteOpti
     bool include_deleted =
         spec->type.soft_delete && call_query_bool(call, "include_deleted", false);
     Row row;
-    Rc rc = RC_NOT_FOUND;
-    TRY(ctx_read(cx));
-    if (uuid_is_valid(id)) {
-        rc = row_query(cx, spec, sql_for(&spec->get, cx->tx), PARAMS(P_STR(id)), &row);
-    }
+    Rc rc = read_visible(cx, spec, id, &row);
     if (rc == RC_OK && (!row_fits_path(spec, &row, o->fixed, o->n_fixed) ||
                         (!include_deleted && spec_is_deleted(spec, row.json)))) {
         rc = RC_NOT_FOUND;

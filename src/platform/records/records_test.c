@@ -503,6 +503,7 @@ int main(void)
         ON_BOTH(test_budget),
         ON_BOTH(test_hostile_queries),
         ON_BOTH(test_hostile_cursors),
+        ON_BOTH(test_visible),
         ON_BOTH(test_failure_leaves_nothing),
         ON_BOTH(test_secrets_stay_sealed),
         ON_BOTH(test_secret_for_modules),

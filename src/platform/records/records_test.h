@@ -65,5 +65,6 @@ void test_walks(void **state);
 void test_budget(void **state);
 void test_hostile_queries(void **state);
 void test_hostile_cursors(void **state);
+void test_visible(void **state);
 
 #endif

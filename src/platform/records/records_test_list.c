@@ -50,8 +50,8 @@ static Page get_page(Bench *b, Arena *arena, Str sort, size_t limit, Str cursor)
     return (Page){json_get_c(page, "items"), json_str_at(page, "next_cursor")};
 }
 
-/* The slugs in their order, through pages of a size. */
-static Str walk(Bench *b, Arena *arena, Str sort, size_t limit)
+/* The slugs of so many things in their order, through pages of a size. */
+static Str walk_some(Bench *b, Arena *arena, Str sort, size_t limit, size_t expected)
 {
     Buf out = buf_init(arena, 64 * KIB);
     Str cursor = STR_EMPTY;
@@ -66,8 +66,13 @@ static Str walk(Bench *b, Arena *arena, Str sort, size_t limit)
         cursor = page.next;
         assert_true(n <= THINGS);
     } while (cursor.len > 0);
-    assert_int_equal(n, THINGS);
+    assert_int_equal(n, expected);
     return buf_str(&out);
+}
+
+static Str walk(Bench *b, Arena *arena, Str sort, size_t limit)
+{
+    return walk_some(b, arena, sort, limit, THINGS);
 }
 
 static void check_nulls_last(Bench *b, Arena *arena, const char *sort, const char *member)
@@ -350,5 +355,53 @@ void test_hostile_cursors(void **state)
     for (size_t i = 0; i < ARRAY_LEN(values); i++) {
         const char *text = str_cstr(arena, str_fmt(arena, "%.*s%s", STR_ARG(hash), values[i]));
         refused_cursor(b, arena, "sort=size", base64url(arena, text));
+    }
+}
+
+/* ---- what may be seen */
+
+/* Things whose slug begins with less than the text that is bound. */
+static Rc below_s50(Ctx *cx, const RecordType *type, size_t first, RecordFilter *ret)
+{
+    if (str_is(type->name, "Thing")) {
+        Param *p = ARENA_NEW(cx->arena, Param);
+        *p = P_STR(STR("s50"));
+        *ret = (RecordFilter){str_fmt(cx->arena, "slug < $%zu OR slug = $%zu", first, first), p, 1};
+    }
+    return RC_OK;
+}
+
+/* Nothing tells that there is more: neither pages, cursors, totals and filters, nor single ones. */
+void test_visible(void **state)
+{
+    Bench *b = need_bench(state);
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    make_things(b);
+    int64_t all = bench_count(b, "SELECT COUNT(*) FROM things");
+    int64_t seen = bench_count(b, "SELECT COUNT(*) FROM things WHERE slug <= 's50'");
+    const char *hidden = str_cstr(
+        arena,
+        bench_text(b, arena, "SELECT id FROM things WHERE slug > 's50' ORDER BY slug LIMIT 1"));
+    assert_true(seen > 0 && seen < all);
+    Str whole = walk(b, arena, STR("slug"), 500);
+    records_set_visible(b->platform.records, below_s50);
+
+    Str part = walk_some(b, arena, STR("slug"), 500, (size_t)seen);
+    assert_true(part.len < whole.len && str_starts(whole, part));
+    assert_str(walk_some(b, arena, STR("slug"), 1, (size_t)seen), part);
+    assert_str(walk_some(b, arena, STR("slug"), 7, (size_t)seen), part);
+    Answer a = bench_call(b, arena, "GET /api/things?total=true&limit=1", NULL, NULL);
+    assert_true(str_find(a.body, str_fmt(arena, "\"total\":%lld", (long long)seen)) != SIZE_MAX);
+    a = bench_call(b, arena, "GET /api/things?total=true&slug[gt]=s50&name=A&name=10", NULL, NULL);
+    assert_true(str_find(a.body, STR("\"total\":0")) != SIZE_MAX);
+    static const char *const reads[] = {"GET /api/things/%s", "GET /api/things/%s/history"};
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
+        const char *call =
+            str_cstr(arena, str_replace(arena, str_from(reads[i]), STR("%s"), str_from(hidden)));
+        a = bench_call(b, arena, call, NULL, NULL);
+        assert_int_equal(a.status, 404);
+        records_set_visible(b->platform.records, NULL);
+        assert_int_equal(bench_call(b, arena, call, NULL, NULL).status, 200);
+        records_set_visible(b->platform.records, below_s50);
     }
 }
