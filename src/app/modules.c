@@ -2,6 +2,7 @@
  * The product's modules, in the order they start. To add one: its folder, its row here, its line in
  * src/modules.txt. */
 #include "app/app.h"
+#include "modules/access/access.h"
 #include "modules/audit/audit.h"
 #include "modules/catalog/catalog.h"
 #include "modules/organizations/organizations.h"
@@ -9,7 +10,8 @@
 #include "modules/webhooks/webhooks.h"
 
 const Module *const app_modules[] = {
-    &organizations_module, &catalog_module, &services_module, &webhooks_module, &audit_module,
+    &organizations_module, &access_module,   &catalog_module,
+    &services_module,      &webhooks_module, &audit_module,
 };
 const size_t app_n_modules = ARRAY_LEN(app_modules);
 

@@ -5,6 +5,7 @@
 #include "base/time.h"
 
 #include "app/app.h"
+#include "modules/access/access.h"
 #include "net/http_client.h"
 #include "platform/audit/audit.h"
 #include "platform/events/events.h"
@@ -31,12 +32,14 @@ static Rc refuse_all(Ctx *cx, const Call *call)
                 "it with --auth open");
 }
 
-static Rc authentication(Settings *settings, ApiOptions *options, Error *err)
+/* Who signs in is also asked for rights; an open server asks nobody for anything. */
+static Rc authentication(Platform *p, ApiOptions *options, Error *err)
 {
-    Str host = settings_str(settings, "server.host");
-    if (!str_is(settings_str(settings, "auth.mode"), "open")) {
+    Str host = settings_str(p->settings, "server.host");
+    if (!str_is(settings_str(p->settings, "auth.mode"), "open")) {
         options->authenticate = refuse_all;
-        return RC_OK;
+        options->authorize = access_authorize;
+        return access_enforce(p, err);
     }
     if (!app_is_loopback(host)) {
         return error_set(err, RC_DENIED,
@@ -181,6 +184,9 @@ static void on_notice(void *user, unsigned topics)
     if (topics & TOPIC_JOBS) {
         jobs_wake(p->jobs);
     }
+    if (topics & TOPIC_ACCESS) {
+        access_news();
+    }
 }
 
 /* Between building and freeing: everything that has threads. */
@@ -193,7 +199,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     Api *api = NULL;
     size_t started = 0;
     Str url = STR_EMPTY;
-    TRY(authentication(p->settings, &options, err));
+    TRY(authentication(p, &options, err));
     TRY(app_gateway(p, &options, err));
     Rc rc = telemetry_start(p, err);
     if (rc != RC_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/organizations/organizations.h"
 
-#include "platform/records/records.h"
+#include "base/time.h"
 
 static const Query count_teams = {
     .name = "organizations.count_teams",
@@ -24,8 +24,18 @@ static Rc organization_prepare(Ctx *cx, RecordChange *change)
     return RC_OK;
 }
 
+Rc organizations_membership_prepare(Ctx *cx, RecordChange *change)
+{
+    char now[TIME_RFC3339_SIZE];
+    if (change->verb == VERB_CREATE) {
+        json_set_str(cx->arena, change->after, "joined_at", time_rfc3339(time_now_us(), now));
+    }
+    return RC_OK;
+}
+
 static const RecordHooks hooks[] = {
-    {.record = "Organization", .prepare = organization_prepare},
+    {.record = "TeamMembership", .prepare = organizations_membership_prepare},
+    {.record = "Organization",   .prepare = organization_prepare            },
 };
 
 const Module organizations_module = {

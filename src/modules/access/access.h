@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * modules/access/access.h - may they? Roles, their bindings, decisions; see README.md. */
+#ifndef MODULES_ACCESS_ACCESS_H
+#define MODULES_ACCESS_ACCESS_H
+
+#include "platform/contract/contract.h"
+#include "platform/module.h"
+
+extern const Module access_module;
+
+/* The Authorize of ApiOptions. RC_OK; RC_DENIED, naming the permission that is needed; RC_NOT_FOUND
+ * where the actor may not know that the thing is there; RC_BUSY on an I/O thread when the answer is
+ * not in memory. */
+MUST_CHECK Rc access_authorize(Ctx *cx, const Call *call);
+/* For modules' own checks: may the actor do action on the resource at this scope? RC_OK or
+ * RC_DENIED. scope_kind is "platform" (scope_id ""), "organization", "team" or "service". The
+ * system may do everything, and so may everybody where access_enforce was not called. */
+MUST_CHECK Rc access_check(Ctx *cx, Str action, Str resource, Str scope_kind, Str scope_id);
+
+/* From now on roles count: records show only what the actor may read, and nobody grants what they
+ * do not hold. Once per Platform, before requests are served; without it (--auth open) everything
+ * is allowed. Fails: RC_LIMIT (the contract has too many permissions), RC_INVALID (roles.yaml). */
+MUST_CHECK Rc access_enforce(Platform *platform, Error *err);
+/* Another process has changed roles, bindings or teams (TOPIC_ACCESS). Any thread, never blocks for
+ * long. */
+void access_news(void);
+
+#endif

@@ -1,0 +1,67 @@
+-- name: version
+SELECT version FROM access_version WHERE id = 1
+
+-- name: touch
+UPDATE access_version SET version = version + 1 WHERE id = 1
+
+-- name: roles
+SELECT id, name, permissions FROM roles
+
+-- name: bindings_of
+-- Those of the subject itself; of a person also those of the teams they are in. With their roles, so that both are of
+-- one moment.
+SELECT b.id, b.subject_kind, b.subject_id, b.role_id, b.scope_kind, COALESCE(b.scope_id, ''), b.effect,
+    COALESCE(b.expires_at, 0), r.name, r.permissions
+FROM role_bindings b JOIN roles r ON r.id = b.role_id
+WHERE b.subject_kind = $1 AND b.subject_id = $2
+UNION ALL
+SELECT b.id, b.subject_kind, b.subject_id, b.role_id, b.scope_kind, COALESCE(b.scope_id, ''), b.effect,
+    COALESCE(b.expires_at, 0), r.name, r.permissions
+FROM team_memberships m
+JOIN teams t ON t.id = m.team_id AND t.deleted_at IS NULL
+JOIN role_bindings b ON b.subject_kind = 'team' AND b.subject_id = m.team_id
+JOIN roles r ON r.id = b.role_id
+WHERE $1 = 'user' AND m.user_id = $2
+LIMIT $3
+
+-- name: lasting_users
+-- People with a lasting allow on the platform, and the role that gives it.
+SELECT b.subject_id, b.role_id FROM role_bindings b
+WHERE b.subject_kind = 'user' AND b.scope_kind = 'platform' AND b.effect = 'allow' AND b.expires_at IS NULL
+UNION
+SELECT m.user_id, b.role_id FROM role_bindings b
+JOIN teams t ON t.id = b.subject_id AND t.deleted_at IS NULL
+JOIN team_memberships m ON m.team_id = b.subject_id
+WHERE b.subject_kind = 'team' AND b.scope_kind = 'platform' AND b.effect = 'allow' AND b.expires_at IS NULL
+
+-- name: place_of_team
+SELECT NULL, id, org_id FROM teams WHERE id = $1
+
+-- name: place_of_slug
+SELECT NULL, id, org_id FROM teams WHERE slug = $1 AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1
+
+-- name: place_of_service
+SELECT s.id, s.owner_team_id, t.org_id FROM services s LEFT JOIN teams t ON t.id = s.owner_team_id WHERE s.id = $1
+
+-- name: place_of_binding
+SELECT s.id, COALESCE(t.id, s.owner_team_id),
+    COALESCE(t.org_id, u.org_id, CASE WHEN b.scope_kind = 'organization' THEN b.scope_id END)
+FROM role_bindings b
+LEFT JOIN services s ON b.scope_kind = 'service' AND s.id = b.scope_id
+LEFT JOIN teams t ON b.scope_kind = 'team' AND t.id = b.scope_id
+LEFT JOIN teams u ON u.id = s.owner_team_id
+WHERE b.id = $1
+
+-- name: scope_exists
+SELECT COUNT(*) FROM (SELECT id FROM organizations WHERE $1 = 'organization' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM teams WHERE $1 = 'team' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM services WHERE $1 = 'service' AND id = $2) s
+
+-- name: built_in_get
+SELECT name, COALESCE(description, ''), permissions, built_in FROM roles WHERE id = $1
+
+-- name: built_in_put
+INSERT INTO roles (id, revision, created_at, updated_at, name, description, permissions, built_in)
+VALUES ($1, 1, $2, $2, $3, $4, $5, 1)
+ON CONFLICT (id) DO UPDATE SET revision = roles.revision + 1, updated_at = excluded.updated_at, name = excluded.name,
+    description = excluded.description, permissions = excluded.permissions, built_in = 1
