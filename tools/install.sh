@@ -6,7 +6,7 @@ set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-client
   libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
-  librabbitmq-dev libhiredis-dev"
+  librabbitmq-dev libhiredis-dev libsodium-dev"
 page="nodejs npm"
 unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml postgresql-15 postgresql-client-15 sqlite3"
 test="$unit gcovr rabbitmq-server redis-server chromium clang clang-format libclang-rt-14-dev"

@@ -123,6 +123,15 @@ const Command app_commands[] = {
      .options = retire_options,
      .settings = SETTINGS_OF_DATA,
      .run = secrets_retire_command},
+    {.name = "users reset-link",
+     .usage = "fairway users reset-link EMAIL [OPTIONS]",
+     .summary = "Print a link that sets a user's password, without a server",
+     .help = "For an administrator who is locked out. Works on the database directly, while the server runs or not, so\n"
+             "whoever may run it may let anybody in. A deactivated user becomes active. The link works once, within\n"
+             "an hour; it begins with server.base_url.\n",
+     .examples = "  fairway users reset-link admin@example.com --data /var/lib/fairway\n",
+     .settings = SETTINGS_OF_DATA,
+     .run = users_reset_link_command},
     {.name = "catalog validate",
      .usage = "fairway catalog validate PATH… [-o table|json] [-q]",
      .summary = "Check catalog files without a server",

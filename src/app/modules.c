@@ -5,12 +5,13 @@
 #include "modules/access/access.h"
 #include "modules/audit/audit.h"
 #include "modules/catalog/catalog.h"
+#include "modules/identity/identity.h"
 #include "modules/organizations/organizations.h"
 #include "modules/services/services.h"
 #include "modules/webhooks/webhooks.h"
 
 const Module *const app_modules[] = {
-    &organizations_module, &access_module,   &catalog_module,
+    &organizations_module, &access_module,   &identity_module, &catalog_module,
     &services_module,      &webhooks_module, &audit_module,
 };
 const size_t app_n_modules = ARRAY_LEN(app_modules);

@@ -43,8 +43,12 @@ static Rc build(App *app, bool migrate, Error *err)
     p->instance = str_cstr(app->arena, uuid_str(&instance));
     size_t n_modules;
     app->modules = ARENA_ARRAY(app->arena, const Module *, app_n_modules);
-    Rc rc =
-        app_enabled_modules(settings_str(p->settings, "services"), app->modules, &n_modules, err);
+    Str services = settings_str(p->settings, "services");
+    if (services.len > 0 && !str_is(settings_str(p->settings, "auth.mode"), "open")) {
+        services =
+            str_fmt(app->arena, "%.*s,identity", STR_ARG(services)); /* who asks whom else? */
+    }
+    Rc rc = app_enabled_modules(services, app->modules, &n_modules, err);
     TRY(app_blame_setting(p->settings, "services", rc, err));
     p->modules = app->modules;
     p->n_modules = n_modules;

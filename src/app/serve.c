@@ -6,6 +6,7 @@
 
 #include "app/app.h"
 #include "modules/access/access.h"
+#include "modules/identity/identity.h"
 #include "net/http_client.h"
 #include "platform/audit/audit.h"
 #include "platform/events/events.h"
@@ -23,21 +24,12 @@ bool app_is_loopback(Str host)
     return str_is(host, "localhost") || str_is(host, "::1") || str_starts(host, STR("127."));
 }
 
-/* Refuses everyone: what answers while no sign-in is configured and --auth open was not given. */
-static Rc refuse_all(Ctx *cx, const Call *call)
-{
-    (void)call;
-    return fail(cx, RC_UNAUTH,
-                "this server asks for credentials, and none were given; on your own machine start "
-                "it with --auth open");
-}
-
 /* Who signs in is also asked for rights; an open server asks nobody for anything. */
 static Rc authentication(Platform *p, ApiOptions *options, Error *err)
 {
     Str host = settings_str(p->settings, "server.host");
     if (!str_is(settings_str(p->settings, "auth.mode"), "open")) {
-        options->authenticate = refuse_all;
+        options->authenticate = identity_authenticate;
         options->authorize = access_authorize;
         return access_enforce(p, err);
     }
@@ -187,6 +179,29 @@ static void on_notice(void *user, unsigned topics)
     if (topics & TOPIC_ACCESS) {
         access_news();
     }
+    if (topics & TOPIC_IDENTITY) {
+        identity_on_notice();
+    }
+}
+
+/* Somebody must be able to sign in. The link goes to standard output and no log: it is a secret. */
+static Rc bootstrap(Platform *p, bool is_open, Error *err)
+{
+    Str link = STR_EMPTY;
+    if (is_open) {
+        return RC_OK;
+    }
+    Ctx *cx = ctx_new_system(p, "bootstrap");
+    Rc rc = identity_bootstrap(cx, access_make_administrator, &link);
+    if (rc != RC_OK) {
+        *err = cx->error;
+    } else if (link.len > 0) {
+        printf("Nobody can sign in yet. This link sets the administrator's password, once, within "
+               "an hour:\n  %.*s\n",
+               STR_ARG(link));
+    }
+    ctx_free(cx);
+    return rc;
 }
 
 /* Between building and freeing: everything that has threads. */
@@ -224,6 +239,9 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
     }
     if (rc == RC_OK) {
         rc = jobs_start(p->jobs, err);
+    }
+    if (rc == RC_OK) {
+        rc = bootstrap(p, options.authenticate == NULL, err);
     }
     if (rc == RC_OK) {
         log_info("server.ready", F_STR("url", url), F_CSTR("version", FAIRWAY_VERSION),

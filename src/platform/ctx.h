@@ -49,7 +49,7 @@ typedef struct Platform {
 } Platform;
 
 /* Of db_notify: what processes on one database tell each other of. */
-enum { TOPIC_EVENTS = 1, TOPIC_JOBS = 2, TOPIC_ACCESS = 8 };
+enum { TOPIC_EVENTS = 1, TOPIC_JOBS = 2, TOPIC_IDENTITY = 4, TOPIC_ACCESS = 8 };
 
 typedef enum ActorKind { ACTOR_ANONYMOUS, ACTOR_USER, ACTOR_SERVICE, ACTOR_SYSTEM } ActorKind;
 typedef struct Actor {

@@ -289,9 +289,10 @@ def test_doctor_finds(tmp_path):
     assert found["secret key"][0] == "fail" and "chmod 600" in found["secret key"][1]
     assert found["sign-in"][0] == "fail"
     with open(data / "fairway.db", "r+b") as file:  # one page in the middle is overwritten
-        page = 16384
-        file.seek((data / "fairway.db").stat().st_size // 2 // page * page)
-        file.write(b"\xde\xad" * (page // 2))
+        head = file.read(32)
+        page_size, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+        file.seek(pages // 2 * page_size)
+        file.write(b"\xde\xad" * 2048)
     damaged = findings(run_cli("doctor", "--data", str(data), "--port", "0"))
     assert damaged["pages"][0] == "fail" and "Restore a backup" in damaged["pages"][1]
     (data / "fairway.db").write_bytes(b"this is no database" * 100)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from support import wait
+from support.identity import link_of
 from support.server import ROOT, FairwayServer
 
 HERE = pathlib.Path(__file__).parent
@@ -72,6 +73,13 @@ def test_page(packages, harbour, scenario):
 
 def test_empty(packages, server):
     play(packages, server.url, "empty")
+
+
+def test_sign_in(packages, new_server, monkeypatch):
+    """From the link of the first start into the page, out, and in again by password."""
+    server = new_server(auth=None)
+    monkeypatch.setenv("ONE_TIME", link_of(server))
+    play(packages, server.url, "signin")
 
 
 def component(name, description):

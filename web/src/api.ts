@@ -62,6 +62,7 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
     throw new Problem("The server cannot be reached.", 0, "");
   }
+  if (response.status === 401) setTimeout(() => dispatchEvent(new Event("signed-out"))); // after the view has shown its problem
   if (!response.ok) throw await problem(response);
   return (await response.json()) as T;
 }

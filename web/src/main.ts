@@ -5,10 +5,19 @@ import * as catalog from "./catalog";
 import * as entity from "./entity";
 import { h, replace } from "./dom";
 import * as live from "./live";
+import * as signin from "./signin";
 
 const main = document.getElementById("main") as HTMLElement;
 
+let oneTime = signin.takeOneTime();
+
 function render(): void {
+  if (oneTime) {
+    live.onChange(null);
+    signin.showOneTime(main, oneTime);
+    oneTime = "";
+    return;
+  }
   const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   const [section, namespace, kind, name] = parts;
   document.querySelector('[data-section="catalog"]')?.setAttribute("aria-current", parts.length < 2 ? "page" : "true");
@@ -78,8 +87,14 @@ themeButton.addEventListener("click", () => {
   showTheme();
 });
 
+addEventListener("signed-out", () => {
+  live.onChange(null);
+  signin.showSignIn(main);
+});
+
 showTheme();
 render();
+void signin.showWho(document.querySelector("header.bar") as HTMLElement);
 const mark = document.getElementById("live") as HTMLElement;
 live.follow((now) => {
   mark.className = `live ${now === "live" ? "good" : "none"}`;

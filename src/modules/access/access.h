@@ -21,6 +21,9 @@ MUST_CHECK Rc access_check(Ctx *cx, Str action, Str resource, Str scope_kind, St
  * do not hold. Once per Platform, before requests are served; without it (--auth open) everything
  * is allowed. Fails: RC_LIMIT (the contract has too many permissions), RC_INVALID (roles.yaml). */
 MUST_CHECK Rc access_enforce(Platform *platform, Error *err);
+/* Binds the role admin on the platform, in cx's write transaction, as the system does it for the
+ * first user. */
+MUST_CHECK Rc access_make_administrator(Ctx *cx, Str user_id);
 /* Another process has changed roles, bindings or teams (TOPIC_ACCESS). Any thread, never blocks for
  * long. */
 void access_news(void);

@@ -65,3 +65,6 @@ INSERT INTO roles (id, revision, created_at, updated_at, name, description, perm
 VALUES ($1, 1, $2, $2, $3, $4, $5, 1)
 ON CONFLICT (id) DO UPDATE SET revision = roles.revision + 1, updated_at = excluded.updated_at, name = excluded.name,
     description = excluded.description, permissions = excluded.permissions, built_in = 1
+
+-- name: admin_role
+SELECT id FROM roles WHERE name = 'admin' AND built_in = 1

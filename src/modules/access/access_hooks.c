@@ -137,6 +137,20 @@ static Rc role_written(Ctx *cx, const RecordChange *change)
                : RC_OK;
 }
 
+Rc access_make_administrator(Ctx *cx, Str user_id)
+{
+    Str role_id;
+    Json *binding = json_object(cx->arena);
+    TRY(tx_one_str(cx->tx, &access_q_admin_role, NO_PARAMS, cx->arena, &role_id, &cx->error));
+    json_set_str(cx->arena, binding, "subject_kind", str_from(subject_kind_names[SUBJECT_USER]));
+    json_set_str(cx->arena, binding, "subject_id", user_id);
+    json_set_str(cx->arena, binding, "role_id", role_id);
+    json_set_str(cx->arena, binding, "scope_kind", str_from(scope_kind_names[SCOPE_PLATFORM]));
+    json_set_str(cx->arena, binding, "effect", STR("allow"));
+    json_set_str(cx->arena, binding, "description", STR("The first user of the server."));
+    return record_create(cx, "RoleBinding", binding, NULL);
+}
+
 /* ---- bindings */
 
 static Rc check_exists(Ctx *cx, const char *field, Str kind, Str id)

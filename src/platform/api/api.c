@@ -200,7 +200,7 @@ static void on_serve(void *user, HttpRequest *r)
         http_serve_on_worker(r);
         return;
     }
-    state->actor = cx.actor.name;
+    state->actor = cx.actor.id.len ? cx.actor.id : cx.actor.name; /* names of people: not in logs */
     if (!call.reply.sent) {
         respond(api, r, &call, state->request_id);
     }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * modules/identity/identity.h - who is calling: people, sessions, tokens, API keys, service
+ * accounts. README.md and docs/internals/identity.md say how. */
+#ifndef MODULES_IDENTITY_IDENTITY_H
+#define MODULES_IDENTITY_IDENTITY_H
+
+#include "platform/contract/contract.h"
+#include "platform/module.h"
+
+extern const Module identity_module;
+
+/* The Authenticate of ApiOptions: Authorization: Bearer (an access token of ours, or an API key),
+ * else the session cookie. Fills cx->actor. Fails: RC_UNAUTH, with one sentence that tells nothing
+ * more; RC_DENIED (a key whose scopes do not reach so far, a page of another site); RC_BUSY on an
+ * I/O thread (ask again on a worker). Operations that are public are not looked at: they fail
+ * RC_UNAUTH. */
+MUST_CHECK Rc identity_authenticate(Ctx *cx, const Call *call);
+
+/* Makes sure there is somebody who can sign in: while there is nobody, an administrator who is
+ * invited, and a link with which the password is set, once, within an hour. *ret_link is "" when
+ * people exist. grant, in the same transaction, gives the new user its rights. No transaction may be
+ * open. */
+MUST_CHECK Rc identity_bootstrap(Ctx *cx, Rc (*grant)(Ctx *cx, Str user_id), Str *ret_link);
+
+/* A link with which whoever has this address sets a new password. Fails RC_NOT_FOUND. No
+ * transaction may be open. */
+MUST_CHECK Rc identity_reset_link(Ctx *cx, Str email, Str *ret_link);
+
+/* Another process has changed who may call (TOPIC_IDENTITY): what is remembered is asked anew. Any
+ * thread; never blocks. */
+void identity_on_notice(void);
+
+/* Does one of the patterns (JSON array of "<Resource|*>:<action|*>") reach the permission? */
+bool identity_scopes_allow(const Json *scopes, Str action, Str on);
+
+#endif

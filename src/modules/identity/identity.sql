@@ -1,0 +1,151 @@
+-- People, sessions, keys.
+
+-- name: user_by_email
+SELECT u.id, u.name, u.status, p.hash FROM users u LEFT JOIN user_passwords p ON p.user_id = u.id
+WHERE u.email = $1 AND u.deleted_at IS NULL
+
+-- name: user_by_id
+SELECT u.id, u.name, u.status, p.hash, u.email FROM users u LEFT JOIN user_passwords p ON p.user_id = u.id
+WHERE u.id = $1 AND u.deleted_at IS NULL
+
+-- Somebody who can sign in.
+-- name: active_users
+SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE status = 'active' AND deleted_at IS NULL LIMIT 1) AS living
+
+-- name: bootstrap_user
+SELECT t.user_id FROM one_time_tokens t JOIN users u ON u.id = t.user_id
+WHERE t.purpose = 'bootstrap' AND u.status = 'invited' AND u.deleted_at IS NULL ORDER BY t.created_at LIMIT 1
+
+-- name: password_set
+INSERT INTO user_passwords (user_id, hash, changed_at) VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE SET hash = $2, changed_at = $3
+
+-- Parameters have risen since; unless it was changed at the same moment.
+-- name: password_rehash
+UPDATE user_passwords SET hash = $2 WHERE user_id = $1 AND hash = $3
+
+-- name: locked_until
+SELECT locked_until FROM sign_in_failures WHERE account = $1
+
+-- name: failure_add
+INSERT INTO sign_in_failures (account, failures, last_at, locked_until) VALUES ($1, 1, $2, 0)
+ON CONFLICT (account) DO UPDATE SET last_at = $2,
+    failures = CASE WHEN sign_in_failures.last_at < $3 THEN 1 ELSE sign_in_failures.failures + 1 END
+RETURNING failures
+
+-- name: failure_lock
+UPDATE sign_in_failures SET locked_until = $2 WHERE account = $1 AND locked_until < $2
+
+-- name: failures_forget
+DELETE FROM sign_in_failures WHERE account = $1
+
+-- name: session_add
+INSERT INTO user_sessions (id, user_id, kind, token_hash, address, user_agent, created_at, last_used_at, idle_expires_at,
+        expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
+
+-- name: session_by_id
+SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at FROM user_sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id = $1 AND s.kind = 'token' AND s.revoked_at IS NULL AND u.status = 'active' AND u.deleted_at IS NULL
+
+-- name: session_by_cookie
+SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at FROM user_sessions s JOIN users u ON u.id = s.user_id
+WHERE s.token_hash = $1 AND s.kind = 'cookie' AND s.revoked_at IS NULL AND u.status = 'active' AND u.deleted_at IS NULL
+
+-- name: session_used
+UPDATE user_sessions SET last_used_at = $2, idle_expires_at = CASE WHEN kind = 'cookie' THEN $2 + $3 ELSE idle_expires_at END
+WHERE id = $1 AND last_used_at < $2
+
+-- name: sessions_list
+SELECT id, kind, address, user_agent, created_at, last_used_at, expires_at FROM user_sessions
+WHERE user_id = $1 AND revoked_at IS NULL AND idle_expires_at > $2 AND expires_at > $2
+ORDER BY created_at DESC, id DESC LIMIT $3
+
+-- name: session_end
+UPDATE user_sessions SET revoked_at = $3, revoked_reason = $4 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL
+
+-- name: sessions_end_others
+UPDATE user_sessions SET revoked_at = $3, revoked_reason = $4 WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL
+
+-- name: family_end
+UPDATE user_sessions SET revoked_at = $2, revoked_reason = 'refresh_reuse' WHERE id = $1 AND revoked_at IS NULL
+
+-- Of callers with the same token one gets a row.
+-- name: refresh_take
+UPDATE refresh_tokens SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2 RETURNING session_id
+
+-- name: refresh_used
+SELECT t.session_id, s.user_id FROM refresh_tokens t JOIN user_sessions s ON s.id = t.session_id
+WHERE t.token_hash = $1 AND t.used_at IS NOT NULL
+
+-- name: refresh_session
+UPDATE user_sessions SET last_used_at = $2, idle_expires_at = $2 + $3
+WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 RETURNING user_id
+
+-- name: refresh_add
+INSERT INTO refresh_tokens (token_hash, session_id, parent_hash, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: one_time_add
+INSERT INTO one_time_tokens (token_hash, user_id, purpose, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: one_time_read
+SELECT user_id, purpose FROM one_time_tokens WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
+
+-- name: one_time_take
+UPDATE one_time_tokens SET used_at = $2 WHERE token_hash = $1 AND used_at IS NULL AND expires_at > $2
+
+-- name: one_time_forget
+UPDATE one_time_tokens SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL
+
+-- name: keys_expire_of_user
+UPDATE api_keys SET expires_at = $2, previous_until = NULL, previous_hash = NULL, revision = revision + 1
+WHERE user_id = $1 AND expires_at > $2
+
+-- name: api_key_by_hash
+SELECT k.id, k.scopes, k.expires_at, CASE WHEN k.previous_hash = $1 THEN k.previous_until END, u.id, u.name, a.id, a.name
+FROM api_keys k
+LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL
+WHERE k.key_hash = $1 OR k.previous_hash = $1
+
+-- name: api_key_set
+UPDATE api_keys SET key_hash = $2 WHERE id = $1
+
+-- name: api_key_rotate
+UPDATE api_keys SET previous_hash = CASE WHEN $3 > 0 THEN key_hash END, key_hash = $2 WHERE id = $1
+-- for: pg
+UPDATE api_keys SET previous_hash = CASE WHEN CAST($3 AS BIGINT) > 0 THEN key_hash END, key_hash = $2 WHERE id = $1
+
+-- name: api_key_used
+UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)
+
+-- name: api_key_scopes
+SELECT scopes FROM api_keys WHERE id = $1
+
+-- name: signing_keys
+SELECT id, private_key, created_at, active_from FROM signing_keys ORDER BY active_from, id LIMIT 16
+
+-- name: signing_key_add
+INSERT INTO signing_keys (id, algorithm, private_key, created_at, active_from) VALUES ($1, 'EdDSA', $2, $3, $4)
+
+-- name: signing_keys_newest
+SELECT COALESCE(MAX(created_at), 0) FROM signing_keys
+
+-- Those whose successor has signed since before $1.
+-- name: signing_keys_forget
+DELETE FROM signing_keys WHERE active_from < (SELECT MAX(n.active_from) FROM signing_keys n WHERE n.active_from < $1)
+
+-- name: signing_keys_forget_others
+DELETE FROM signing_keys WHERE id <> $1
+
+-- name: prune_failures
+DELETE FROM sign_in_failures WHERE last_at < $1
+
+-- name: prune_sessions
+DELETE FROM user_sessions WHERE expires_at < $1
+
+-- name: prune_refresh
+DELETE FROM refresh_tokens WHERE expires_at < $1
+
+-- name: prune_one_time
+DELETE FROM one_time_tokens WHERE expires_at < $1 AND purpose <> 'bootstrap'
