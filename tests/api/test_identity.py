@@ -9,7 +9,7 @@ import pytest
 
 from support import wait
 from support.api import Api
-from support.identity import PASSWORD, first_admin, link_of, login, new_user, signed_in
+from support.identity import NO_LIMITS, PASSWORD, first_admin, link_of, login, new_user, signed_in
 from support.server import FairwayServer, run_cli
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -18,7 +18,7 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def server(request, binary):
     url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
-    with FairwayServer(auth=None, database_url=url) as running:
+    with FairwayServer(auth=None, database_url=url, env=NO_LIMITS) as running:
         running.first_link = link_of(running)
         running.admin = first_admin(running)
         yield running
@@ -63,7 +63,7 @@ def test_no_link_when_people_exist(server):
 
 @pytest.mark.parametrize("pg", [False, True])
 def test_unused_link_is_printed_anew(new_server, pg):
-    server = new_server(auth=None, pg=pg)
+    server = new_server(env=NO_LIMITS, auth=None, pg=pg)
     first = link_of(server)
     server.restart()
     second = link_of(server)
@@ -268,10 +268,10 @@ def test_two_processes(new_server, postgres_databases):
     from conftest import new_database
     url = new_database(postgres_databases)
     same_key = {"FAIRWAY_SECRET_KEY": base64.b64encode(b"k" * 32).decode()}
-    one = new_server(auth=None, database_url=url, env=same_key)
+    one = new_server(env={**NO_LIMITS, **same_key}, auth=None, database_url=url)
     admin = first_admin(one)
     user = new_user(admin, "two@example.org")
-    two = new_server(auth=None, database_url=url, env=same_key)
+    two = new_server(env={**NO_LIMITS, **same_key}, auth=None, database_url=url)
     there = with_token(two, user.tokens["access_token"])
     assert there.get("/api/teams").status == 200, "a token of the one works at the other"
     assert user.post("/api/auth/logout").status == 204
@@ -422,7 +422,7 @@ def test_nothing_secret_is_kept(server, admin):
 
 @pytest.mark.parametrize("pg", [False, True])
 def test_reset_link(new_server, pg):
-    server = new_server(auth=None, pg=pg)
+    server = new_server(env=NO_LIMITS, auth=None, pg=pg)
     admin = first_admin(server)
     where = ["--data", str(server.data)] + (["--database", server.database_url] if pg else [])
     done = run_cli("users", "reset-link", "Admin@Example.org", *where)

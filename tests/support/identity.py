@@ -11,6 +11,7 @@ from support.api import Api
 
 LINK = re.compile(r"^  (\S+)/#one-time=(fwo_[\w-]+)$", re.M)
 PASSWORD = "violet bus over the hill"
+NO_LIMITS = {"FAIRWAY_LIMITS_MODE": "off"}  # a test asks faster than a person
 
 
 def link_of(server):
@@ -38,10 +39,20 @@ def login(server, email, password=PASSWORD):
     return signed_in(server.url, server.api.post("/api/auth/login", {"email": email, "password": password}))
 
 
-def new_user(admin, email, name="Ada Lovelace", password=PASSWORD):
-    """Invited by the administrator, and signed in."""
+def grant(admin, subject_id, role="admin", kind="user"):
+    """Binds a built-in role on the platform."""
+    [found] = admin.get("/api/roles", query={"name": role}).json()["items"]
+    bound = admin.post("/api/role-bindings", {"subject_kind": kind, "subject_id": subject_id, "role_id": found["id"],
+                                              "scope_kind": "platform"})
+    assert bound.status == 201, bound
+
+
+def new_user(admin, email, name="Ada Lovelace", password=PASSWORD, role="admin"):
+    """Invited by the administrator, bound to a role (None: none), and signed in."""
     made = admin.post("/api/users", {"email": email, "name": name})
     assert made.status == 201, made
+    if role:
+        grant(admin, made.json()["id"], role)
     link = admin.post(f"/api/users/{made.json()['id']}/one-time-link")
     assert link.status == 200, link
     return signed_in(admin.url, Api(admin.url).post("/api/auth/one-time", {"token": link.json()["token"],

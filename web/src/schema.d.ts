@@ -4,6 +4,269 @@
  */
 
 export interface paths {
+    "/api/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List roles
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["roles.list"];
+        put?: never;
+        /**
+         * Create a role
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["roles.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/roles/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a role
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["roles.get"];
+        /**
+         * Replace a role
+         * @description Replaces all that may be written: what the body leaves out gets its default or is cleared. With `If-Match` only if nobody was faster.
+         */
+        put: operations["roles.replace"];
+        post?: never;
+        /**
+         * Delete a role
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["roles.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a role
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["roles.patch"];
+        trace?: never;
+    };
+    "/api/roles/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a role
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["roles.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/role-bindings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List role bindings
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["role-bindings.list"];
+        put?: never;
+        /**
+         * Create a role binding
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["role-bindings.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/role-bindings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a role binding
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["role-bindings.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a role binding
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["role-bindings.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a role binding
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["role-bindings.patch"];
+        trace?: never;
+    };
+    "/api/role-bindings/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a role binding
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["role-bindings.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/authz/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain a decision
+         * @description Says whether somebody may do something at a scope, which binding, role and pattern decide, and which roles would allow it
+         *     otherwise. Without `subject` it speaks of the caller, as the key in use is limited; to ask about somebody else takes
+         *     `RoleBinding:read` at that scope.
+         */
+        post: operations["authz.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List api keys
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["api-keys.list"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The answer is the only one that shows the key. It is the caller's own, or that of a service account, and lasts 90 days
+         *     if nothing else is said, at most 366.
+         */
+        post: operations["api-keys.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an api key
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["api-keys.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an api key
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["api-keys.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an api key
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["api-keys.patch"];
+        trace?: never;
+    };
+    "/api/api-keys/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of an api key
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["api-keys.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/api-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an API key a new value
+         * @description The answer is the only one that shows it. The value before works on for a while, a day if nothing else is said.
+         */
+        post: operations["api-keys.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit-logs": {
         parameters: {
             query?: never;
@@ -605,6 +868,447 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["users.list"];
+        put?: never;
+        /**
+         * Create a user
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["users.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a user
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["users.get"];
+        /**
+         * Replace a user
+         * @description Replaces all that may be written: what the body leaves out gets its default or is cleared. With `If-Match` only if nobody was faster.
+         */
+        put: operations["users.replace"];
+        post?: never;
+        /**
+         * Delete a user
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["users.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["users.patch"];
+        trace?: never;
+    };
+    "/api/users/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a user
+         * @description Undoes a deletion.
+         */
+        post: operations["users.restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a user
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["users.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/one-time-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link that sets a user's password
+         * @description The link works once, within an hour, and replaces those made before. Only this answer shows it; hand it over by a way
+         *     you trust. Following it ends the user's other sessions and keys.
+         */
+        post: operations["users.one-time-link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all sessions of a user
+         * @description End all sessions of a user.
+         */
+        post: operations["users.sign-out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List service accounts
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["service-accounts.list"];
+        put?: never;
+        /**
+         * Create a service account
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["service-accounts.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-accounts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a service account
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["service-accounts.get"];
+        /**
+         * Replace a service account
+         * @description Replaces all that may be written: what the body leaves out gets its default or is cleared. With `If-Match` only if nobody was faster.
+         */
+        put: operations["service-accounts.replace"];
+        post?: never;
+        /**
+         * Delete a service account
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["service-accounts.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a service account
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["service-accounts.patch"];
+        trace?: never;
+    };
+    "/api/service-accounts/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a service account
+         * @description Undoes a deletion.
+         */
+        post: operations["service-accounts.restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/service-accounts/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a service account
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["service-accounts.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with email and password
+         * @description Gives an access token of 15 minutes and a refresh token, or, with `cookie`, a session cookie for browsers and a
+         *     `csrf_token`. What is wrong is not told. After five failures an address has to wait, each time twice as long, whether
+         *     somebody has it or not.
+         */
+        post: operations["auth.login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get new tokens for a refresh token
+         * @description A refresh token works once. One that comes a second time ends the session: somebody else may have it.
+         */
+        post: operations["auth.refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/one-time": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Follow a one-time link
+         * @description Sets the password and signs in. Who was invited may say their name; the first administrator also the address.
+         */
+        post: operations["auth.one-time"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the session of this call
+         * @description End the session of this call.
+         */
+        post: operations["auth.logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show who is calling
+         * @description Show who is calling.
+         */
+        get: operations["auth.me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's password
+         * @description Ends one's other sessions. Wrong attempts count as at the sign-in.
+         */
+        post: operations["auth.password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's sessions
+         * @description The newest hundred that have not ended.
+         */
+        get: operations["auth.sessions.list"];
+        put?: never;
+        post?: never;
+        /**
+         * End one's other sessions
+         * @description End one's other sessions.
+         */
+        delete: operations["auth.sessions.end-others"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End one of one's sessions
+         * @description End one of one's sessions.
+         */
+        delete: operations["auth.sessions.end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the public keys of access tokens
+         * @description A JSON Web Key Set (RFC 7517). It may be kept for five minutes.
+         */
+        get: operations["auth.jwks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new key for access tokens
+         * @description It is published now and signs in ten minutes; the one before stays until its last token has ended. This happens by
+         *     itself every 30 days. With `at_once` the new key signs now and all others are removed: access tokens end, and
+         *     clients get new ones with their refresh tokens.
+         */
+        post: operations["auth.keys.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs": {
         parameters: {
             query?: never;
@@ -929,6 +1633,82 @@ export interface paths {
          * @description Every change with who, when, and the record before and after. Secrets are masked.
          */
         get: operations["teams.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/team-memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List team memberships
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["team-memberships.list"];
+        put?: never;
+        /**
+         * Create a team membership
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["team-memberships.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/team-memberships/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a team membership
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["team-memberships.get"];
+        /**
+         * Replace a team membership
+         * @description Replaces all that may be written: what the body leaves out gets its default or is cleared. With `If-Match` only if nobody was faster.
+         */
+        put: operations["team-memberships.replace"];
+        post?: never;
+        /**
+         * Delete a team membership
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["team-memberships.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a team membership
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["team-memberships.patch"];
+        trace?: never;
+    };
+    "/api/team-memberships/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of a team membership
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["team-memberships.history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1816,6 +2596,300 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description A list of permissions with a name. The built-in ones (`admin`, `maintainer`, `developer`, `viewer`, `auditor`) come with
+         *     the server and cannot be changed. Whoever changes a role must hold everything it gives.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "name": "releaser",
+         *       "description": "Registers versions and deployments.",
+         *       "permissions": [
+         *         "Service:read",
+         *         "ServiceVersion:*",
+         *         "ServiceDeployment:*"
+         *       ],
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        Role: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What it is for. */
+            description?: string;
+            /** @description Permissions as `<Resource>:<action>`; `*` is any. */
+            permissions: string[];
+            /** @description Whether it comes with the server. */
+            readonly built_in?: boolean;
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+        };
+        /**
+         * @description Gives a role to somebody at a scope, or takes what is in it away (`effect: deny`, which outweighs every allow). It holds
+         *     there and in everything below: the organizations of the platform, their teams, the services that a team owns. Nobody can
+         *     bind a role whose permissions they do not hold at that scope, and the last administrator cannot be removed.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "subject_kind": "user",
+         *       "subject_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "role_id": "00000000-0000-7000-8000-0000000000a4",
+         *       "scope_kind": "organization",
+         *       "scope_id": "00000000-0000-7000-8000-000000000001",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        RoleBinding: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /**
+             * @description Who gets it; a team is all its members.
+             * @enum {string}
+             */
+            subject_kind: "user" | "team" | "service_account" | "api_key";
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string;
+            /**
+             * Format: uuid
+             * @description The role.
+             */
+            role_id: string;
+            /**
+             * @description On which level.
+             * @enum {string}
+             */
+            scope_kind: "platform" | "organization" | "team" | "service";
+            /**
+             * Format: uuid
+             * @description Where on that level; left out for the platform.
+             */
+            scope_id?: string;
+            /**
+             * @description Whether it gives or takes.
+             * @default allow
+             * @enum {string}
+             */
+            effect: "allow" | "deny";
+            /**
+             * Format: date-time
+             * @description When it ends; left out when it does not.
+             */
+            expires_at?: string;
+            /** @description Why it is there. */
+            description?: string;
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+        };
+        AccessQuestion: {
+            /** @description Who; the caller when left out. */
+            subject?: {
+                /**
+                 * @description What it is.
+                 * @enum {string}
+                 */
+                kind: "user" | "service_account" | "api_key" | "team";
+                /**
+                 * Format: uuid
+                 * @description Which one.
+                 */
+                id: string;
+            };
+            /** @description What is to be done: read. */
+            action: string;
+            /** @description On what: Service. */
+            on: string;
+            scope?: components["schemas"]["AccessScope"];
+        };
+        /** @description A place in the tree of scopes; the platform when left out. */
+        AccessScope: {
+            /**
+             * @description On which level.
+             * @enum {string}
+             */
+            kind: "platform" | "organization" | "team" | "service";
+            /**
+             * Format: uuid
+             * @description Where on that level; left out for the platform.
+             */
+            id?: string;
+        };
+        AccessDecision: {
+            /**
+             * @description What is decided.
+             * @enum {string}
+             */
+            decision: "allow" | "deny";
+            /** @description What was asked for. */
+            permission: string;
+            /** @description Why */
+            reason: string;
+            /** @description What decided; null when nothing speaks of it, or when it holds for whoever has signed in. */
+            rule: {
+                /**
+                 * Format: uuid
+                 * @description The binding.
+                 */
+                binding_id: string;
+                /** @description The name of its role. */
+                role: string;
+                /** @description The permission of the role that fits. */
+                pattern: string;
+                /**
+                 * @description Whether it gives or takes.
+                 * @enum {string}
+                 */
+                effect: "allow" | "deny";
+                /** @description Whom the binding names. */
+                subject: {
+                    /** @description What it is. */
+                    kind?: string;
+                    /** @description Which one. */
+                    id?: string;
+                };
+                scope: components["schemas"]["AccessScope"];
+            } | null;
+            /** @description What would allow it; null when it is allowed. */
+            needed: {
+                /** @description The permission. */
+                permission: string;
+                /** @description Where it could be given, nearest first. */
+                scopes: components["schemas"]["AccessScope"][];
+                /** @description Names of the roles that have it. */
+                roles: string[];
+            } | null;
+        };
+        /**
+         * @description A key with which programs call. Its value is shown once, when it is made.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "name": "Pipeline",
+         *       "scopes": [
+         *         "Service:*",
+         *         "Entity:read"
+         *       ],
+         *       "expires_at": "2027-01-01T00:00:00Z",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        ApiKey: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /** @description What it is for. */
+            name: string;
+            /**
+             * Format: uuid
+             * @description Whose it is.
+             */
+            readonly user_id?: string;
+            /**
+             * Format: uuid
+             * @description Whose it is.
+             */
+            readonly service_account_id?: string;
+            /** @description The first characters of its value, to tell it from others. */
+            readonly prefix?: string;
+            /** @description How far it reaches; never further than its owner. */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description When it ends, at most 366 days ahead.
+             */
+            expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to a minute.
+             */
+            readonly last_used_at?: string;
+            /**
+             * Format: date-time
+             * @description Until then the value before works too.
+             */
+            readonly previous_until?: string;
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+        };
+        /** @description A new API key. */
+        ApiKeyCreate: {
+            /** @description What it is for. */
+            name: string;
+            /** @description How far it reaches; never further than its owner. */
+            scopes: string[];
+            /**
+             * Format: date-time
+             * @description When it ends, at most 366 days ahead.
+             */
+            expires_at?: string;
+            /**
+             * Format: uuid
+             * @description The service account whose it is. Left out: the caller.
+             */
+            service_account_id?: string;
+        };
+        /** @description How to rotate. */
+        ApiKeyRotation: {
+            /**
+             * @description How long the value before works on.
+             * @default 86400
+             */
+            overlap_seconds: number;
+        };
+        /** @description An API key and its value. */
+        ApiKeyShown: {
+            /** @description The value; it is not shown again. */
+            key: string;
+            api_key: components["schemas"]["ApiKey"];
+        };
         /** @description Something that somebody did. */
         AuditLog: {
             /** @description Identifier of the entry. */
@@ -2210,6 +3284,246 @@ export interface components {
             more: boolean;
         };
         /**
+         * @description Somebody who can sign in.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        User: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /** @description Address to sign in with, kept in lower case; unique among the living. */
+            email: string;
+            /** @description The name for people. */
+            name: string;
+            /** @description A picture. */
+            avatar_url?: string;
+            /**
+             * @description `invited` until a password is set; `deactivated` ends sessions and keys at once and lets nobody in.
+             * @enum {string}
+             */
+            status?: "active" | "deactivated" | "invited";
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Deleted at this time.
+             */
+            readonly deleted_at?: string | null;
+            /** @description Deleted by this user or service; null when by the system or anonymously. */
+            readonly deleted_by?: string | null;
+        };
+        /**
+         * @description A program that calls with API keys of its own.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "name": "deployer",
+         *       "description": "Deploys from the pipeline.",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        ServiceAccount: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /** @description Its name, unique among the living. */
+            name: string;
+            /** @description What it does. */
+            description?: string;
+            /**
+             * @description The keys of a `disabled` one do not work.
+             * @default active
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Deleted at this time.
+             */
+            readonly deleted_at?: string | null;
+            /** @description Deleted by this user or service; null when by the system or anonymously. */
+            readonly deleted_by?: string | null;
+        };
+        /** @description Who wants to sign in. */
+        Login: {
+            /** @description The address. */
+            email: string;
+            /** @description The password. */
+            password: string;
+            /**
+             * @description For browsers: answer with a session cookie instead of tokens.
+             * @default false
+             */
+            cookie: boolean;
+        };
+        /** @description A refresh token. */
+        Refresh: {
+            /** @description The newest one. */
+            refresh_token: string;
+        };
+        /** @description What a one-time link asks for. */
+        OneTimeUse: {
+            /** @description What stands in the link after `one-time=`. */
+            token: string;
+            /** @description The new password */
+            password: string;
+            /** @description Your name. */
+            name?: string;
+            /** @description Your address; of the first administrator only. */
+            email?: string;
+            /**
+             * @description For browsers: answer with a session cookie instead of tokens.
+             * @default false
+             */
+            cookie: boolean;
+        };
+        /** @description The old password and the new one. */
+        PasswordChange: {
+            /** @description The password as it is. */
+            current_password: string;
+            /** @description The new one */
+            new_password: string;
+        };
+        /** @description Tokens, or with a session cookie the `csrf_token`. */
+        SignedIn: {
+            user: components["schemas"]["User"];
+            /** @description `Bearer`. */
+            token_type?: string;
+            /** @description A JWT, for the field `Authorization`. */
+            access_token?: string;
+            /** @description Seconds until it ends. */
+            expires_in?: number;
+            /** @description For the next tokens; works once. */
+            refresh_token?: string;
+            /** @description With a session cookie: the value of `X-CSRF-Token` of every call that changes something. */
+            csrf_token?: string;
+        };
+        /** @description Who is calling. */
+        Me: {
+            /**
+             * @description What kind of caller.
+             * @enum {string}
+             */
+            kind: "anonymous" | "user" | "service" | "system";
+            /** @description Identifier of the user or service account; empty without sign-in. */
+            id: string;
+            /** @description The name. */
+            name: string;
+            user?: components["schemas"]["User"];
+            /** @description The session. */
+            session_id?: string;
+            /** @description The API key. */
+            api_key_id?: string;
+            /** @description With a session cookie: the value of `X-CSRF-Token`. */
+            csrf_token?: string;
+        };
+        /** @description A sign-in that goes on. */
+        Session: {
+            /** @description Identifier. */
+            id: string;
+            /**
+             * @description By tokens or by a cookie.
+             * @enum {string}
+             */
+            kind: "token" | "cookie";
+            /** @description Whether it is the one of this call. */
+            is_current: boolean;
+            /** @description From where. */
+            address?: string;
+            /** @description With what. */
+            user_agent?: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to a minute.
+             */
+            last_used_at: string;
+            /**
+             * Format: date-time
+             * @description When it ends at the latest.
+             */
+            expires_at: string;
+        };
+        /** @description Sessions. */
+        SessionList: {
+            items: components["schemas"]["Session"][];
+        };
+        /** @description A link that sets a password. */
+        OneTimeLink: {
+            /** @description For `POST /api/auth/one-time`. */
+            token: string;
+            /** @description The link. */
+            url: string;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            expires_at: string;
+        };
+        /** @description A JSON Web Key Set. */
+        JwkSet: {
+            /** @description The keys. */
+            keys: Record<string, never>[];
+        };
+        /** @description How to rotate. */
+        KeyRotation: {
+            /**
+             * @description The key before is compromised.
+             * @default false
+             */
+            at_once: boolean;
+        };
+        /** @description A new key. */
+        KeyRotated: {
+            /** @description Its identifier. */
+            kid: string;
+            /**
+             * Format: date-time
+             * @description From when it signs.
+             */
+            signs_from: string;
+        };
+        /**
          * @description A piece of background work.
          * @example {
          *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
@@ -2452,6 +3766,60 @@ export interface components {
             readonly deleted_at?: string | null;
             /** @description Deleted by this user or service; null when by the system or anonymously. */
             readonly deleted_by?: string | null;
+        };
+        /**
+         * @description Somebody is in a team, and so has every role that is bound to it. Whoever adds somebody must hold what the team's
+         *     bindings give.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "team_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "user_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "role": "lead",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        TeamMembership: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /**
+             * Format: uuid
+             * @description The team.
+             */
+            team_id: string;
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            user_id: string;
+            /**
+             * @description What they are in it, for people to know whom to ask; rights come from role bindings.
+             * @default member
+             * @enum {string}
+             */
+            role: "lead" | "member";
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            readonly joined_at?: string;
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
         };
         /** @description What this server is. */
         PlatformIndex: {
@@ -3236,6 +4604,135 @@ export interface components {
             readonly updated_by?: string | null;
         };
         /**
+         * @description What a client sends to create or replace a role.
+         * @example {
+         *       "name": "releaser",
+         *       "description": "Registers versions and deployments.",
+         *       "permissions": [
+         *         "Service:read",
+         *         "ServiceVersion:*",
+         *         "ServiceDeployment:*"
+         *       ]
+         *     }
+         */
+        RoleWrite: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it is for. */
+            description?: string;
+            /** @description Permissions as `<Resource>:<action>`; `*` is any. */
+            permissions: string[];
+        };
+        /**
+         * @description A merge patch (RFC 7396) of a role: members to change; null clears an optional one.
+         * @example {
+         *       "name": "releaser"
+         *     }
+         */
+        RolePatch: {
+            /** @description Its name. */
+            name?: string;
+            /** @description What it is for. */
+            description?: string | null;
+            /** @description Permissions as `<Resource>:<action>`; `*` is any. */
+            permissions?: string[];
+        };
+        /** @description A page of the list. */
+        RoleList: {
+            items: components["schemas"]["Role"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
+         * @description What a client sends to create or replace a role binding.
+         * @example {
+         *       "subject_kind": "user",
+         *       "subject_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "role_id": "00000000-0000-7000-8000-0000000000a4",
+         *       "scope_kind": "organization",
+         *       "scope_id": "00000000-0000-7000-8000-000000000001"
+         *     }
+         */
+        RoleBindingWrite: {
+            /**
+             * @description Who gets it; a team is all its members.
+             * @enum {string}
+             */
+            subject_kind: "user" | "team" | "service_account" | "api_key";
+            /**
+             * Format: uuid
+             * @description Which one.
+             */
+            subject_id: string;
+            /**
+             * Format: uuid
+             * @description The role.
+             */
+            role_id: string;
+            /**
+             * @description On which level.
+             * @enum {string}
+             */
+            scope_kind: "platform" | "organization" | "team" | "service";
+            /**
+             * Format: uuid
+             * @description Where on that level; left out for the platform.
+             */
+            scope_id?: string;
+            /**
+             * @description Whether it gives or takes.
+             * @default allow
+             * @enum {string}
+             */
+            effect: "allow" | "deny";
+            /**
+             * Format: date-time
+             * @description When it ends; left out when it does not.
+             */
+            expires_at?: string;
+            /** @description Why it is there. */
+            description?: string;
+        };
+        /** @description A merge patch (RFC 7396) of a role binding: members to change; null clears an optional one. */
+        RoleBindingPatch: {
+            /**
+             * Format: date-time
+             * @description When it ends; left out when it does not.
+             */
+            expires_at?: string | null;
+            /** @description Why it is there. */
+            description?: string | null;
+        };
+        /** @description A page of the list. */
+        RoleBindingList: {
+            items: components["schemas"]["RoleBinding"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
+         * @description A merge patch (RFC 7396) of an api key: members to change; null clears an optional one.
+         * @example {
+         *       "name": "Pipeline"
+         *     }
+         */
+        ApiKeyPatch: {
+            /** @description What it is for. */
+            name?: string;
+            /** @description How far it reaches; never further than its owner. */
+            scopes?: string[];
+            /**
+             * Format: date-time
+             * @description When it ends, at most 366 days ahead.
+             */
+            expires_at?: string;
+        };
+        /** @description A page of the list. */
+        ApiKeyList: {
+            items: components["schemas"]["ApiKey"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
          * @description What a client sends to create or replace a catalog kind.
          * @example {
          *       "name": "Dataset",
@@ -3367,6 +4864,93 @@ export interface components {
             next_cursor: components["schemas"]["NextCursor"];
             total?: components["schemas"]["Total"];
         };
+        /**
+         * @description What a client sends to create or replace a user.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
+         */
+        UserWrite: {
+            /** @description Address to sign in with, kept in lower case; unique among the living. */
+            email: string;
+            /** @description The name for people. */
+            name: string;
+            /** @description A picture. */
+            avatar_url?: string;
+            /**
+             * @description `invited` until a password is set; `deactivated` ends sessions and keys at once and lets nobody in.
+             * @enum {string}
+             */
+            status?: "active" | "deactivated" | "invited";
+        };
+        /**
+         * @description A merge patch (RFC 7396) of a user: members to change; null clears an optional one.
+         * @example {
+         *       "email": "ada@example.org"
+         *     }
+         */
+        UserPatch: {
+            /** @description Address to sign in with, kept in lower case; unique among the living. */
+            email?: string;
+            /** @description The name for people. */
+            name?: string;
+            /** @description A picture. */
+            avatar_url?: string | null;
+            /**
+             * @description `invited` until a password is set; `deactivated` ends sessions and keys at once and lets nobody in.
+             * @enum {string|null}
+             */
+            status?: "active" | "deactivated" | "invited" | null;
+        };
+        /** @description A page of the list. */
+        UserList: {
+            items: components["schemas"]["User"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
+         * @description What a client sends to create or replace a service account.
+         * @example {
+         *       "name": "deployer",
+         *       "description": "Deploys from the pipeline."
+         *     }
+         */
+        ServiceAccountWrite: {
+            /** @description Its name, unique among the living. */
+            name: string;
+            /** @description What it does. */
+            description?: string;
+            /**
+             * @description The keys of a `disabled` one do not work.
+             * @default active
+             * @enum {string}
+             */
+            status: "active" | "disabled";
+        };
+        /**
+         * @description A merge patch (RFC 7396) of a service account: members to change; null clears an optional one.
+         * @example {
+         *       "name": "deployer"
+         *     }
+         */
+        ServiceAccountPatch: {
+            /** @description Its name, unique among the living. */
+            name?: string;
+            /** @description What it does. */
+            description?: string | null;
+            /**
+             * @description The keys of a `disabled` one do not work.
+             * @enum {string|null}
+             */
+            status?: "active" | "disabled" | null;
+        };
+        /** @description A page of the list. */
+        ServiceAccountList: {
+            items: components["schemas"]["ServiceAccount"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
         /** @description A page of the list. */
         JobList: {
             items: components["schemas"]["Job"][];
@@ -3461,6 +5045,51 @@ export interface components {
         /** @description A page of the list. */
         TeamList: {
             items: components["schemas"]["Team"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
+         * @description What a client sends to create or replace a team membership.
+         * @example {
+         *       "team_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "user_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "role": "lead"
+         *     }
+         */
+        TeamMembershipWrite: {
+            /**
+             * Format: uuid
+             * @description The team.
+             */
+            team_id: string;
+            /**
+             * Format: uuid
+             * @description The person.
+             */
+            user_id: string;
+            /**
+             * @description What they are in it, for people to know whom to ask; rights come from role bindings.
+             * @default member
+             * @enum {string}
+             */
+            role: "lead" | "member";
+        };
+        /**
+         * @description A merge patch (RFC 7396) of a team membership: members to change; null clears an optional one.
+         * @example {
+         *       "role": "lead"
+         *     }
+         */
+        TeamMembershipPatch: {
+            /**
+             * @description What they are in it, for people to know whom to ask; rights come from role bindings.
+             * @enum {string|null}
+             */
+            role?: "lead" | "member" | null;
+        };
+        /** @description A page of the list. */
+        TeamMembershipList: {
+            items: components["schemas"]["TeamMembership"][];
             next_cursor: components["schemas"]["NextCursor"];
             total?: components["schemas"]["Total"];
         };
@@ -4036,6 +5665,15 @@ export interface components {
                 "application/json": components["schemas"]["BackstageError"];
             };
         };
+        /** @description Too many attempts failed; `detail` says how long to wait. */
+        TooManyAttempts: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
     };
     parameters: {
         /** @description Only what this actor did; its id, or its name. */
@@ -4107,6 +5745,8 @@ export interface components {
          * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
          */
         IdempotencyKey: string;
+        /** @description Identifier of the user. */
+        UserId: string;
         /** @description Identifier of the job. */
         JobId: string;
         /** @description Identifier of the webhook. */
@@ -4128,6 +5768,963 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "roles.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Only items in which every word occurs. */
+                q?: components["parameters"]["Search"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "name" | "-name" | "description" | "-description" | "built_in" | "-built_in" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "name" | "description" | "permissions" | "built_in" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                name?: string[];
+                /** @description Only those whose description is this; repeat for several. Also description[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                description?: string[];
+                /** @description Only those whose built_in is this; repeat for several. Also built_in[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                built_in?: boolean[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "roles.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "releaser",
+                 *       "description": "Registers versions and deployments.",
+                 *       "permissions": [
+                 *         "Service:read",
+                 *         "ServiceVersion:*",
+                 *         "ServiceDeployment:*"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RoleWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "roles.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "roles.replace": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "releaser",
+                 *       "description": "Registers versions and deployments.",
+                 *       "permissions": [
+                 *         "Service:read",
+                 *         "ServiceVersion:*",
+                 *         "ServiceDeployment:*"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["RoleWrite"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "roles.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "roles.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "releaser"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["RolePatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Role"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "roles.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "role-bindings.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "subject_kind" | "-subject_kind" | "subject_id" | "-subject_id" | "role_id" | "-role_id" | "scope_kind" | "-scope_kind" | "scope_id" | "-scope_id" | "effect" | "-effect" | "expires_at" | "-expires_at" | "description" | "-description" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "subject_kind" | "subject_id" | "role_id" | "scope_kind" | "scope_id" | "effect" | "expires_at" | "description" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose subject_kind is this; repeat for several. Also subject_kind[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                subject_kind?: ("user" | "team" | "service_account" | "api_key")[];
+                /** @description Only those whose subject_id is this; repeat for several. Also subject_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                subject_id?: string[];
+                /** @description Only those whose role_id is this; repeat for several. Also role_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                role_id?: string[];
+                /** @description Only those whose scope_kind is this; repeat for several. Also scope_kind[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                scope_kind?: ("platform" | "organization" | "team" | "service")[];
+                /** @description Only those whose scope_id is this; repeat for several. Also scope_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                scope_id?: string[];
+                /** @description Only those whose effect is this; repeat for several. Also effect[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                effect?: ("allow" | "deny")[];
+                /** @description Only those whose expires_at is this; repeat for several. Also expires_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                expires_at?: string[];
+                /** @description Only those whose description is this; repeat for several. Also description[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                description?: string[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBindingList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "role-bindings.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subject_kind": "user",
+                 *       "subject_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+                 *       "role_id": "00000000-0000-7000-8000-0000000000a4",
+                 *       "scope_kind": "organization",
+                 *       "scope_id": "00000000-0000-7000-8000-000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RoleBindingWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBinding"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "role-bindings.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBinding"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "role-bindings.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "role-bindings.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": components["schemas"]["RoleBindingPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleBinding"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "role-bindings.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "authz.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subject": {
+                 *         "kind": "user",
+                 *         "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde"
+                 *       },
+                 *       "action": "update",
+                 *       "on": "Team",
+                 *       "scope": {
+                 *         "kind": "organization",
+                 *         "id": "00000000-0000-7000-8000-000000000001"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccessQuestion"];
+            };
+        };
+        responses: {
+            /** @description The decision. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "decision": "deny",
+                     *       "permission": "Team:update",
+                     *       "reason": "No binding gives Team:update here.",
+                     *       "rule": null,
+                     *       "needed": {
+                     *         "permission": "Team:update",
+                     *         "scopes": [
+                     *           {
+                     *             "kind": "organization",
+                     *             "id": "00000000-0000-7000-8000-000000000001"
+                     *           },
+                     *           {
+                     *             "kind": "platform"
+                     *           }
+                     *         ],
+                     *         "roles": [
+                     *           "admin",
+                     *           "maintainer"
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccessDecision"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "api-keys.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Only items in which every word occurs. */
+                q?: components["parameters"]["Search"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "name" | "-name" | "user_id" | "-user_id" | "service_account_id" | "-service_account_id" | "prefix" | "-prefix" | "expires_at" | "-expires_at" | "last_used_at" | "-last_used_at" | "previous_until" | "-previous_until" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "name" | "user_id" | "service_account_id" | "prefix" | "scopes" | "expires_at" | "last_used_at" | "previous_until" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                name?: string[];
+                /** @description Only those whose user_id is this; repeat for several. Also user_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                user_id?: string[];
+                /** @description Only those whose service_account_id is this; repeat for several. Also service_account_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                service_account_id?: string[];
+                /** @description Only those whose prefix is this; repeat for several. Also prefix[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                prefix?: string[];
+                /** @description Only those whose expires_at is this; repeat for several. Also expires_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                expires_at?: string[];
+                /** @description Only those whose last_used_at is this; repeat for several. Also last_used_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                last_used_at?: string[];
+                /** @description Only those whose previous_until is this; repeat for several. Also previous_until[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                previous_until?: string[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "api-keys.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Created, with the key. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "api-keys.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "api-keys.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "api-keys.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Pipeline"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ApiKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "api-keys.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "api-keys.rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the API key. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ApiKeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The key, with its new value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyShown"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
     "audit-logs.list": {
         parameters: {
             query?: {
@@ -4168,6 +6765,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -4210,6 +6808,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -4234,6 +6833,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
             507: components["responses"]["InsufficientStorage"];
         };
@@ -4263,6 +6863,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
         };
     };
@@ -5924,6 +8525,1087 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
+    "users.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Only items in which every word occurs. */
+                q?: components["parameters"]["Search"];
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "email" | "-email" | "name" | "-name" | "avatar_url" | "-avatar_url" | "status" | "-status" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "email" | "name" | "avatar_url" | "status" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose email is this; repeat for several. Also email[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                email?: string[];
+                /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                name?: string[];
+                /** @description Only those whose avatar_url is this; repeat for several. Also avatar_url[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                avatar_url?: string[];
+                /** @description Only those whose status is this; repeat for several. Also status[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                status?: ("active" | "deactivated" | "invited")[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+                /** @description Only those whose deleted_at is this; repeat for several. Also deleted_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_at?: string[];
+                /** @description Only those whose deleted_by is this; repeat for several. Also deleted_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "users.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "name": "Ada Lovelace"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.get": {
+        parameters: {
+            query?: {
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+            };
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "users.replace": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org",
+                 *       "name": "Ada Lovelace"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserWrite"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "ada@example.org"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "users.one-time-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneTimeLink"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Only items in which every word occurs. */
+                q?: components["parameters"]["Search"];
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "name" | "-name" | "description" | "-description" | "status" | "-status" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "name" | "description" | "status" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                name?: string[];
+                /** @description Only those whose description is this; repeat for several. Also description[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                description?: string[];
+                /** @description Only those whose status is this; repeat for several. Also status[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                status?: ("active" | "disabled")[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+                /** @description Only those whose deleted_at is this; repeat for several. Also deleted_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_at?: string[];
+                /** @description Only those whose deleted_by is this; repeat for several. Also deleted_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccountList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "service-accounts.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "deployer",
+                 *       "description": "Deploys from the pipeline."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ServiceAccountWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccount"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.get": {
+        parameters: {
+            query?: {
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+            };
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccount"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "service-accounts.replace": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "deployer",
+                 *       "description": "Deploys from the pipeline."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ServiceAccountWrite"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccount"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "deployer"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ServiceAccountPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccount"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAccount"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "service-accounts.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyAttempts"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Refresh"];
+            };
+        };
+        responses: {
+            /** @description The next tokens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.one-time": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OneTimeUse"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who it is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description It is changed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyAttempts"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.sessions.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.sessions.end-others": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.sessions.end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the session. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.jwks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys, those that sign soon and those that signed lately too. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JwkSet"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.keys.rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotation"];
+            };
+        };
+        responses: {
+            /** @description The new key. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRotated"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
     "jobs.list": {
         parameters: {
             query?: {
@@ -6924,6 +10606,322 @@ export interface operations {
         };
     };
     "teams.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "team-memberships.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "team_id" | "-team_id" | "user_id" | "-user_id" | "role" | "-role" | "joined_at" | "-joined_at" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "team_id" | "user_id" | "role" | "joined_at" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose team_id is this; repeat for several. Also team_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                team_id?: string[];
+                /** @description Only those whose user_id is this; repeat for several. Also user_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                user_id?: string[];
+                /** @description Only those whose role is this; repeat for several. Also role[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                role?: ("lead" | "member")[];
+                /** @description Only those whose joined_at is this; repeat for several. Also joined_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                joined_at?: string[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMembershipList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "team-memberships.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "team_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+                 *       "user_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+                 *       "role": "lead"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TeamMembershipWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMembership"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "team-memberships.get": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMembership"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "team-memberships.replace": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "team_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+                 *       "user_id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+                 *       "role": "lead"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TeamMembershipWrite"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMembership"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "team-memberships.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "team-memberships.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "lead"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["TeamMembershipPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamMembership"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "team-memberships.history": {
         parameters: {
             query?: {
                 /** @description How many items a page has at most. */

@@ -68,3 +68,7 @@ ON CONFLICT (id) DO UPDATE SET revision = roles.revision + 1, updated_at = exclu
 
 -- name: admin_role
 SELECT id FROM roles WHERE name = 'admin' AND built_in = 1
+
+-- name: is_bound
+SELECT COUNT(*) FROM role_bindings WHERE subject_kind = 'user' AND subject_id = $1 AND role_id = $2
+    AND scope_kind = 'platform' AND effect = 'allow'

@@ -141,7 +141,13 @@ Rc access_make_administrator(Ctx *cx, Str user_id)
 {
     Str role_id;
     Json *binding = json_object(cx->arena);
+    int64_t n;
     TRY(tx_one_str(cx->tx, &access_q_admin_role, NO_PARAMS, cx->arena, &role_id, &cx->error));
+    TRY(tx_one_i64(cx->tx, &access_q_is_bound, PARAMS(P_STR(user_id), P_STR(role_id)), &n,
+                   &cx->error));
+    if (n > 0) { /* a server that starts anew before its link was followed */
+        return RC_OK;
+    }
     json_set_str(cx->arena, binding, "subject_kind", str_from(subject_kind_names[SUBJECT_USER]));
     json_set_str(cx->arena, binding, "subject_id", user_id);
     json_set_str(cx->arena, binding, "role_id", role_id);
@@ -177,10 +183,22 @@ static Rc check_scope(Ctx *cx, const Json *binding)
     return check_exists(cx, "/scope_id", kind, id);
 }
 
+static bool is_deny(const Json *binding)
+{
+    return str_is(json_str_at(binding, "effect"), "deny");
+}
+
 static Rc check_new_binding(Ctx *cx, const Json *binding)
 {
     Str expires = json_str_at(binding, "expires_at");
     int64_t at;
+    if (str_is(json_str_at(binding, "subject_kind"), subject_kind_names[SUBJECT_API_KEY]) &&
+        !is_deny(binding)) {
+        return fail_field(
+            cx, STR("/effect"),
+            "must be deny: an API key has its owner's rights within its scopes, and can "
+            "only have less");
+    }
     TRY(check_scope(cx, binding));
     if (str_is(json_str_at(binding, "subject_kind"), subject_kind_names[SUBJECT_TEAM])) {
         TRY(check_exists(cx, "/subject_id", STR("team"), json_str_at(binding, "subject_id")));
@@ -189,11 +207,6 @@ static Rc check_new_binding(Ctx *cx, const Json *binding)
         return fail_field(cx, STR("/expires_at"), "must be in the future");
     }
     return RC_OK;
-}
-
-static bool is_deny(const Json *binding)
-{
-    return str_is(json_str_at(binding, "effect"), "deny");
 }
 
 static Rc binding_prepare(Ctx *cx, RecordChange *change)

@@ -137,10 +137,28 @@ static Rc read_binding(Ctx *cx, Rows *rows, Map *roles, AccessBinding *ret)
                : fail(cx, RC_INTERNAL, "A stored role binding cannot be read.");
 }
 
+/* What a key may do anyway: all that its owner may. Its scopes are kept to by who lets it in
+ * (identity); bindings of its own can only deny. */
+static AccessBinding key_reach(Str id)
+{
+    static AccessPattern patterns[] = {
+        {STR_INIT("*"), STR_INIT("*")}
+    };
+    static const AccessRole owner = {
+        .name = STR_INIT("owner"), .patterns = patterns, .n_patterns = 1};
+    return (AccessBinding){.role = &owner,
+                           .subject_kind = SUBJECT_API_KEY,
+                           .subject_id = id,
+                           .scope_kind = SCOPE_PLATFORM};
+}
+
 Rc access_load(Ctx *cx, AccessSubject subject, const AccessBinding **ret, size_t *ret_n)
 {
     VEC(AccessBinding) all = {.arena = cx->arena};
     Map roles = map_init(cx->arena);
+    if (subject.kind == SUBJECT_API_KEY) {
+        VEC_PUSH(&all, key_reach(subject.id));
+    }
     TRY(ctx_read(cx));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(cx->tx, &access_q_bindings_of,
