@@ -9,7 +9,7 @@ import pytest
 
 from support import wait
 from support.api import Api
-from support.identity import NO_LIMITS, PASSWORD, first_admin, link_of, login, new_user, signed_in
+from support.identity import NO_LIMITS, PASSWORD, first_admin, grant, link_of, login, new_user, signed_in
 from support.server import FairwayServer, run_cli
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -368,6 +368,7 @@ def test_key_rotation(server, admin):
 
 def test_service_account(server, admin):
     account = admin.post("/api/service-accounts", {"name": "deployer"}).json()
+    grant(admin, account["id"], kind="service_account")
     key = admin.post("/api/api-keys", {"name": "k", "scopes": ["*:*"], "service_account_id": account["id"]}).json()["key"]
     caller = with_token(server, key)
     me = caller.get("/api/auth/me").json()

@@ -144,9 +144,9 @@ static AccessBinding key_reach(Str id)
     static AccessPattern patterns[] = {
         {STR_INIT("*"), STR_INIT("*")}
     };
-    static const AccessRole owner = {
+    static const AccessRole reach = {
         .name = STR_INIT("owner"), .patterns = patterns, .n_patterns = 1};
-    return (AccessBinding){.role = &owner,
+    return (AccessBinding){.role = &reach,
                            .subject_kind = SUBJECT_API_KEY,
                            .subject_id = id,
                            .scope_kind = SCOPE_PLATFORM};
