@@ -301,6 +301,7 @@ Rc limits_redis_ask(LimitsRedis *redis, const RedisAsk *ask, RedisGrant *ret, Er
     for (;;) {
         bool is_used, is_dead;
         TRY(lend(redis, &c, &is_used, err));
+        ASSERT(c != NULL);
         Rc rc = ask_on(redis, c, key, ask, ret, &is_dead, err);
         if (rc == RC_OK) {
             give_back(redis, c);
