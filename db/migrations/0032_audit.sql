@@ -1,6 +1,6 @@
 -- The audit trail as a chain: each row says what the row before it was. See docs/adr/0010-audit-trail.md.
 
--- A row is written without a place and gets it soon after its commit (src/platform/audit/audit_chain.c).
+-- A row gets its place as it is written; those that are there already get theirs from src/platform/audit/audit_chain.c.
 ALTER TABLE audit_logs ADD COLUMN key_id TEXT;       -- API key and session the actor came with
 ALTER TABLE audit_logs ADD COLUMN session_id TEXT;
 ALTER TABLE audit_logs ADD COLUMN seq BIGINT;        -- from 1, without gaps; NULL: not yet chained

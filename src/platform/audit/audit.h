@@ -2,10 +2,11 @@
  * platform/audit/audit.h - who did what to which thing, before and after: rows of audit_logs that
  * are never changed or removed, and a chain over them that shows when somebody did so all the same.
  *
- * A row is written in the transaction of the change it tells of, without a place. Soon after the
- * commit (milliseconds) the one thread that holds the lock of audit_head gives it the next seq,
- * prev_hash and hash; writers never wait for each other. Now and then the end of the chain is
- * signed: a checkpoint, kept in the database and in <data>/audit-checkpoints.jsonl.
+ * A row is written in the transaction of the change it tells of. On SQLite, where writers take
+ * turns, it gets seq, prev_hash and hash there and then. On PostgreSQL it is written without a
+ * place, and soon after the commit (milliseconds) whoever holds the lock of audit_head gives it
+ * one; writers never wait for each other. Now and then the end of the chain is signed: a
+ * checkpoint, kept in the database and in <data>/audit-checkpoints.jsonl.
  * docs/adr/0010-audit-trail.md says what that proves and what it does not. */
 #ifndef PLATFORM_AUDIT_H
 #define PLATFORM_AUDIT_H

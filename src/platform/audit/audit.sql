@@ -1,7 +1,7 @@
 -- name: insert
 INSERT INTO audit_logs (id, at, actor_kind, actor_id, actor_name, key_id, session_id, address, request_id, action,
-    resource_type, resource_id, before_state, after_state)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    resource_type, resource_id, before_state, after_state, seq, prev_hash, hash)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 
 -- As events_place.plan: an ordered scan passes over rows that it has once found dead. SQLite has no use for it.
 -- name: plan

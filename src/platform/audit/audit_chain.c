@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The thread that gives committed rows their place in the chain, in the order they were written.
+ * The thread that has the end of the chain signed, and on PostgreSQL gives committed rows their
+ * place in the chain, in the order they were written.
  *
- * As with events (docs/adr/0005): a sequence says when a row was written, and a transaction that
- * wrote early may commit late. So a row is chained only once it is committed, by whoever holds the
- * lock of the one row of audit_head, in a transaction of its own. Writers wait for nobody, a long
- * transaction delays its own rows only, and two rows about one thing keep their order because the
- * second was written after the first was committed.
+ * As with events (docs/adr/0005): on SQLite writers take turns, so a row is chained as it is
+ * written (audit.c); this thread chains those that are older than the chain. On PostgreSQL a
+ * sequence says when a row was written, and a transaction that wrote early may commit late. So a
+ * row is chained only once it is committed, by whoever holds the lock of the one row of audit_head,
+ * in a transaction of its own. Writers wait for nobody, a long transaction delays its own rows
+ * only, and two rows about one thing keep their order because the second was written after the
+ * first was committed.
  *
  * The thread is woken by commits of this process and looks every second for those of others. It
  * rests between rounds, so that under load one transaction chains many rows. */
@@ -33,8 +36,10 @@ static Rc read_unchained(Ctx *cx, AuditHead *head, Param *params, size_t *ret_n)
     size_t n = 0;
     while (n < AUDIT_CHAIN_BATCH && rows_next(rows)) {
         AuditHash hash;
+        AuditRow values;
         arena_reset(scratch);
-        TRY(audit_row_hash(scratch, rows, head->seq + 1, &head->hash, &hash, &cx->error));
+        audit_row_read(rows, head->seq + 1, &values);
+        TRY(audit_row_hash(scratch, &values, &head->hash, &hash, &cx->error));
         Param *row = &params[n++ * CHAIN_COLUMNS];
         row[0] = P_STR(rows_dup(rows, AUDIT_ID, cx->arena));
         row[1] = P_I64(head->seq + 1);
@@ -70,8 +75,30 @@ static Rc chain_waiting(Ctx *cx, size_t *ret_n)
     return RC_OK;
 }
 
+/* On SQLite rows are chained as they are written, so that there is hardly ever one, and nobody
+ * takes the writers' turn to look. */
+static Rc find_waiting(Ctx *cx, bool *ret_found)
+{
+    Str first;
+    *ret_found = true;
+    if (db_kind(cx->platform->db) == DB_POSTGRES) {
+        return RC_OK; /* the look belongs to the transaction, which has the plan for it */
+    }
+    TRY(ctx_read_primary(cx));
+    Rc rc = tx_one_str(cx->tx, &audit_q_waiting, NO_PARAMS, cx->arena, &first, &cx->error);
+    ctx_end(cx);
+    *ret_found = rc == RC_OK;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 Rc audit_chain_batch(Ctx *cx, size_t *ret_n)
 {
+    bool found;
+    *ret_n = 0;
+    TRY(find_waiting(cx, &found));
+    if (!found) {
+        return RC_OK;
+    }
     TRY(ctx_begin(cx));
     Rc rc = chain_waiting(cx, ret_n);
     ctx_end(cx);

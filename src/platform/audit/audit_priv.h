@@ -60,10 +60,19 @@ typedef enum AuditColumn {
     AUDIT_HASH,
 } AuditColumn;
 
-/* SHA-256 of the row the cursor stands on, in canonical JSON (RFC 8785), and of prev (hex). seq
- * replaces the row's own. Scratch memory from arena. */
+/* What is hashed of a row. */
+typedef struct AuditRow {
+    int64_t seq, at;
+    struct {
+        Str text; /* of all columns but the two */
+        bool is_null;
+    } of[AUDIT_AFTER_STATE + 1];
+} AuditRow;
+/* The row the cursor stands on; borrows from it. seq replaces its own. */
+void audit_row_read(Rows *rows, int64_t seq, AuditRow *ret);
+/* SHA-256 of the row in canonical JSON (RFC 8785) and of prev (hex). Scratch memory from arena. */
 MUST_CHECK Rc audit_row_hash(
-    Arena *arena, Rows *rows, int64_t seq, const AuditHash *prev, AuditHash *ret, Error *err);
+    Arena *arena, const AuditRow *row, const AuditHash *prev, AuditHash *ret, Error *err);
 
 /* ---- the end of the chain */
 typedef struct AuditHead {

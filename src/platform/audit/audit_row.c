@@ -52,26 +52,44 @@ AuditHash audit_hash_of(Str bytes)
     return hash;
 }
 
-static void put_value(Buf *out, Rows *rows, AuditColumn column, int64_t seq)
+void audit_row_read(Rows *rows, int64_t seq, AuditRow *ret)
+{
+    ret->seq = seq;
+    ret->at = rows_i64(rows, AUDIT_AT);
+    for (int i = AUDIT_ID; i <= AUDIT_AFTER_STATE; i++) {
+        ret->of[i].is_null = rows_is_null(rows, i);
+        ret->of[i].text = i == AUDIT_AT ? STR_EMPTY : rows_str(rows, i);
+    }
+}
+
+static void put_value(Buf *out, const AuditRow *row, AuditColumn column)
 {
     if (column == AUDIT_SEQ) {
-        buf_i64(out, seq);
+        buf_i64(out, row->seq);
     } else if (column == AUDIT_AT) {
-        buf_i64(out, rows_i64(rows, AUDIT_AT));
-    } else if (rows_is_null(rows, (int)column)) {
+        buf_i64(out, row->at);
+    } else if (row->of[column].is_null) {
         buf_lit(out, "null");
     } else {
-        buf_json_str(out, rows_str(rows, (int)column));
+        buf_json_str(out, row->of[column].text);
     }
 }
 
 Rc audit_row_hash(
-    Arena *arena, Rows *rows, int64_t seq, const AuditHash *prev, AuditHash *ret, Error *err)
+    Arena *arena, const AuditRow *row, const AuditHash *prev, AuditHash *ret, Error *err)
 {
+    enum { NAMES = 512 }; /* of members, and numbers */
     Buf out = buf_init(arena, AUDIT_CANON_MAX);
+    size_t size = NAMES + AUDIT_HASH_LEN;
+    for (int i = AUDIT_ID; i <= AUDIT_AFTER_STATE; i++) {
+        size += row->of[i].text.len + row->of[i].text.len / 4; /* quotes in JSON are escaped */
+    }
+    buf_reserve(&out, MIN(size, (size_t)AUDIT_CANON_MAX));
     for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-        buf_fmt(&out, "%c\"%s\":", i == 0 ? '{' : ',', members[i].name);
-        put_value(&out, rows, members[i].column, seq);
+        buf_char(&out, i == 0 ? '{' : ',');
+        buf_json_str(&out, str_from(members[i].name));
+        buf_char(&out, ':');
+        put_value(&out, row, members[i].column);
     }
     buf_char(&out, '}');
     buf_put(&out, audit_hash_str(prev));

@@ -175,6 +175,7 @@ static Rc check_row(Verify *v, Rows *rows)
     long long n = seq, expected = v->seq + 1;
     Str prev = rows_str(rows, AUDIT_PREV_HASH), id = rows_str(rows, AUDIT_ID);
     AuditHash claimed = {{0}}, hash;
+    AuditRow values;
     if (seq > v->seq + 1) {
         return wrong(v, v->seq + 1, "row %lld is missing: it was removed (the next is row %lld)",
                      expected, n);
@@ -184,7 +185,8 @@ static Rc check_row(Verify *v, Rows *rows)
                      STR_ARG(id));
     }
     memcpy(claimed.text, prev.ptr ? prev.ptr : "", MIN(prev.len, AUDIT_HASH_LEN));
-    TRY(audit_row_hash(v->arena, rows, seq, &claimed, &hash, v->err));
+    audit_row_read(rows, seq, &values);
+    TRY(audit_row_hash(v->arena, &values, &claimed, &hash, v->err));
     bool fits = prev.len == AUDIT_HASH_LEN && audit_hash_is(&hash, rows_str(rows, AUDIT_HASH));
     bool follows = audit_hash_is(&v->hash, prev);
     if (!fits && follows) {

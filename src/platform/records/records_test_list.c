@@ -204,7 +204,7 @@ void test_budget(void **state)
         {"GET /api/things?limit=50", NULL, NULL, 1, 1},
         {"GET /api/things?limit=50&total=true&q=e&size[gte]=1&sort=-name", NULL, NULL, 2, 1},
         {"GET /api/things?fields=name", NULL, NULL, 1, 1},
-        /* the row, its audit row, its event */
+        /* the row, its audit row, its event; on SQLite also the end of the audit chain, read and written */
         {"POST /api/makers", NULL, "{\"name\":\"m\"}", 3, 0},
         /* the key taken and kept, old keys removed */
         {"POST /api/makers", "Idempotency-Key: b", "{\"name\":\"n\"}", 6, 0},
@@ -218,7 +218,8 @@ void test_budget(void **state)
         int status =
             bench_call(b, arena, budgets[i].call, budgets[i].header, budgets[i].body).status;
         assert_true(status == 200 || status == 201);
-        assert_in_range(n_statements - before, 1, budgets[i].statements);
+        bool is_chained = budgets[i].body && db_kind(b->platform.db) == DB_SQLITE;
+        assert_in_range(n_statements - before, 1, budgets[i].statements + (is_chained ? 2 : 0));
         assert_int_equal(gadget_presented - presented, budgets[i].presents);
     }
     check_writes_between_pages(b, arena);
