@@ -23,9 +23,9 @@ typedef struct Ask {
 
 static void answer(void *user, const AccessGrants *grants)
 {
-    Ask *ask = user;
-    ask->is_allowed = ask->place ? access_grants_allow(grants, ask->permission, ask->place)
-                                 : access_grants_anywhere(grants, ask->permission);
+    Ask *q = user;
+    q->is_allowed = q->place ? access_grants_allow(grants, q->permission, q->place)
+                             : access_grants_anywhere(grants, q->permission);
 }
 
 /* place NULL: anywhere. Everybody the actor is must be allowed to: the owner, and the key. */
