@@ -435,3 +435,22 @@ def test_reset_link(new_server, pg):
     assert admin.get("/api/auth/me").status == 401, "sessions before have ended"
     missing = run_cli("users", "reset-link", "nobody@example.org", *where)
     assert missing.returncode == 4 and "no user" in missing.stderr
+
+
+def test_a_narrow_key_cannot_give_more_than_it_has(server, admin):
+    """Its owner could; through the key only what is in its scopes can be given away."""
+    answer = admin.post("/api/api-keys", {"name": "narrow", "scopes": ["RoleBinding:*", "Role:read", "Team:read"]}).json()
+    caller = with_token(server, answer["key"])
+    roles = {r["name"]: r["id"] for r in admin.get("/api/roles").json()["items"]}
+    subject = {"subject_kind": "user", "subject_id": new_user(admin, "narrow@example.org", role=None).user["id"],
+               "scope_kind": "platform"}
+    refused = caller.post("/api/role-bindings", {**subject, "role_id": roles["admin"]})
+    assert refused.status == 403 and "do not hold" in refused.json()["detail"], refused
+    allow = admin.post("/api/role-bindings", {"subject_kind": "api_key", "subject_id": answer["api_key"]["id"],
+                                              "role_id": roles["viewer"], "scope_kind": "platform"})
+    assert allow.status == 422 and allow.json()["errors"][0]["pointer"] == "/effect", allow
+    assert caller.get("/api/teams").status == 200
+    deny = admin.post("/api/role-bindings", {"subject_kind": "api_key", "subject_id": answer["api_key"]["id"],
+                                             "role_id": roles["viewer"], "scope_kind": "platform", "effect": "deny"})
+    assert deny.status == 201, deny
+    assert caller.get("/api/teams").status == 403

@@ -10,6 +10,7 @@
 
 #include "access_q_sql.h"
 #include "modules/access/access_priv.h"
+#include "modules/identity/identity.h"
 
 #define KEPT_BYTES_MAX (32 * MIB)
 enum { SUBJECT_KEY_MAX = 64 };
@@ -137,29 +138,34 @@ static Rc read_binding(Ctx *cx, Rows *rows, Map *roles, AccessBinding *ret)
                : fail(cx, RC_INTERNAL, "A stored role binding cannot be read.");
 }
 
-/* What a key may do anyway: all that its owner may. Its scopes are kept to by who lets it in
- * (identity); bindings of its own can only deny. */
-static AccessBinding key_reach(Str id)
+/* What a key may do, as far as its owner may: its scopes, everywhere. Bindings of its own can only
+ * deny. */
+static Rc key_reach(Ctx *cx, Str id, AccessBinding *ret)
 {
-    static AccessPattern patterns[] = {
-        {STR_INIT("*"), STR_INIT("*")}
-    };
-    static const AccessRole reach = {
-        .name = STR_INIT("owner"), .patterns = patterns, .n_patterns = 1};
-    return (AccessBinding){.role = &reach,
+    Json *scopes;
+    AccessRole *role = ARENA_NEW(cx->arena, AccessRole);
+    TRY(identity_key_scopes(cx, id, &scopes));
+    role->name = STR("scopes of the key");
+    if (!access_patterns_of(cx->arena, scopes, role)) {
+        return fail(cx, RC_INTERNAL, "The stored scopes of an API key cannot be read.");
+    }
+    *ret = (AccessBinding){.role = role,
                            .subject_kind = SUBJECT_API_KEY,
                            .subject_id = id,
                            .scope_kind = SCOPE_PLATFORM};
+    return RC_OK;
 }
 
 Rc access_load(Ctx *cx, AccessSubject subject, const AccessBinding **ret, size_t *ret_n)
 {
     VEC(AccessBinding) all = {.arena = cx->arena};
     Map roles = map_init(cx->arena);
-    if (subject.kind == SUBJECT_API_KEY) {
-        VEC_PUSH(&all, key_reach(subject.id));
-    }
     TRY(ctx_read(cx));
+    if (subject.kind == SUBJECT_API_KEY) {
+        AccessBinding reach;
+        TRY(key_reach(cx, subject.id, &reach));
+        VEC_PUSH(&all, reach);
+    }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(cx->tx, &access_q_bindings_of,
                  PARAMS(P_CSTR(subject_kind_names[subject.kind]),

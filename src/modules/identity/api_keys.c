@@ -21,20 +21,22 @@ static Rc check_expiry(Ctx *cx, const Json *key)
                : RC_OK;
 }
 
+Rc identity_key_scopes(Ctx *cx, Str key_id, Json **ret)
+{
+    Str text;
+    TRY(tx_one_str(cx->tx, &identity_q_api_key_scopes, PARAMS(P_STR(key_id)), cx->arena, &text,
+                   &cx->error));
+    return json_parse(cx->arena, text, NULL, ret, &cx->error);
+}
+
 /* A key that was shown may not make one that reaches further. */
 static Rc check_reach(Ctx *cx, const Json *scopes)
 {
-    CLEANUP(rows_cleanup) Rows *rows = NULL;
-    Json *own = NULL;
+    Json *own;
     if (cx->actor.key_id.len == 0) {
         return RC_OK;
     }
-    TRY(tx_query(cx->tx, &identity_q_api_key_scopes, PARAMS(P_STR(cx->actor.key_id)), &rows,
-                 &cx->error));
-    if (rows_next(rows)) {
-        TRY(json_parse(cx->arena, rows_str(rows, 0), NULL, &own, &cx->error));
-    }
-    TRY(rows_error(rows, &cx->error));
+    TRY(identity_key_scopes(cx, cx->actor.key_id, &own));
     for (uint32_t i = 0; json_is(scopes, JSON_ARRAY) && i < scopes->n; i++) {
         Str scope = json_str(scopes->items[i]);
         size_t colon = MIN(str_find_char(scope, ':'), scope.len);

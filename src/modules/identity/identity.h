@@ -30,6 +30,9 @@ MUST_CHECK Rc identity_reset_link(Ctx *cx, Str email, Str *ret_link);
  * thread; never blocks. */
 void identity_on_notice(void);
 
+/* The scopes of an API key (JSON array of patterns), in cx's open scope; RC_NOT_FOUND. */
+MUST_CHECK Rc identity_key_scopes(Ctx *cx, Str key_id, Json **ret);
+
 /* Does one of the patterns (JSON array of "<Resource|*>:<action|*>") reach the permission? */
 bool identity_scopes_allow(const Json *scopes, Str action, Str on);
 
