@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets at rest: nowhere in clear text, and the key they are sealed with is replaced while servers run."""
+import fcntl
 import os
 import pathlib
 import signal
@@ -97,12 +98,15 @@ def test_killed_in_the_middle_it_goes_on(server):
         (old,) = key_ids(server)
         command = [str(binary()), "secrets", "rotate", "--batch", "1", *map(str, place(server))]
         env = {k: v for k, v in os.environ.items() if not k.startswith("FAIRWAY_")}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env, cwd=server.dir) as running:
-            for line in running.stdout:
-                if "sealed anew" in line:
-                    break
+        read_end, write_end = os.pipe()  # so full that it stops after three lines, in the middle of its work
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(write_end, b"x" * 4000)
+        with subprocess.Popen(command, stdout=write_end, env=env, cwd=server.dir) as running:
+            os.close(write_end)
+            until(lambda: len(key_ids(server)) == 2, what="the first value sealed anew")
             running.send_signal(signal.SIGKILL)
-        assert len(key_ids(server)) == 2, "it was killed too late to tell"
+        os.close(read_end)
+        assert len(key_ids(server)) == 2
         for hook in hooks:
             assert_delivers(server, receiver, hook)  # both keys open
         refused = secrets(server, "retire", "--now")
