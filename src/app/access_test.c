@@ -288,19 +288,29 @@ static void test_a_team_is_its_members(void **state)
     expect(b, "new", "GET /api/teams", NULL, 403, NULL);
 }
 
+static void add_key(AccessBench *b, const char *name, const char *scopes)
+{
+    run_access_sql(b, str_fmt(b->arena,
+                              "INSERT INTO api_keys (id, revision, created_at, updated_at, name, "
+                              "prefix, scopes, expires_at) VALUES ('%.*s', 1, 0, 0, '%s', 'fwk', "
+                              "'%s', 9000000000000000)",
+                              STR_ARG(id_of(b, name)), name, scopes)
+                          .ptr);
+}
+
 static void test_a_key_has_less_than_its_owner(void **state)
 {
     AccessBench *b = world(state);
-    expect(b, "main/k", "GET /api/teams", NULL, 403, "Team:read"); /* a key has what it was given */
-    bind_role(b, "api_key", "k", ROLE_VIEWER, "platform", NULL, "allow");
+    expect(b, "main/gone", "GET /api/teams", NULL, 403, "Team:read"); /* no such key */
+    add_key(b, "k", "[\"Team:read\",\"RoleBinding:*\"]");
     expect(b, "main/k", "GET /api/teams?total=true", NULL, 200, "\"total\":2");
     expect(b, "main/k", "PATCH /api/teams/{red}", "{\"name\":\"x\"}", 403, "Team:update");
-    bind_role(b, "api_key", "l", ROLE_ADMIN, "team", "red", "allow");
-    expect(b, "main/l", "GET /api/teams?fields=name", NULL, 200, "[{\"name\":\"red\"}]");
-    expect(b, "main/l", "PATCH /api/teams/{red}", "{\"name\":\"x\"}", 200, NULL);
-    expect(b, "main/l", "GET /api/teams/{blue}", NULL, 404, NULL);
-    expect(b, "main/l", "GET /api/teams/{black}", NULL, 404, NULL);
-    expect(b, "view/l", "PATCH /api/teams/{red}", "{\"name\":\"y\"}", 403, "Team:update");
+    add_key(b, "l", "[\"*:*\"]");
+    bind_role(b, "api_key", "l", ROLE_ADMIN, "team", "red", "deny");
+    expect(b, "main/l", "GET /api/teams?fields=name", NULL, 200, "[{\"name\":\"blue\"}]");
+    expect(b, "main/l", "PATCH /api/teams/{blue}", "{\"name\":\"x\"}", 200, NULL);
+    expect(b, "main/l", "GET /api/teams/{red}", NULL, 404, NULL);
+    expect(b, "view/l", "PATCH /api/teams/{blue}", "{\"name\":\"y\"}", 403, "Team:update");
 }
 
 /* ---- granting */

@@ -33,7 +33,7 @@ def secrets(server, verb, *args):
 def sealed(server):
     """Every sealed value."""
     sql = ("SELECT secret FROM webhooks UNION ALL SELECT previous_secret FROM webhooks WHERE previous_secret IS NOT NULL "
-           "UNION ALL SELECT private_key FROM audit_keys")
+           "UNION ALL SELECT private_key FROM audit_keys UNION ALL SELECT private_key FROM signing_keys")
     if server.database_url:
         done = subprocess.run([pg.prefix() + "/psql", "-X", "-q", "-A", "-t", "-d", server.database_url, "-c", sql], check=True,
                               capture_output=True, text=True, stdin=subprocess.DEVNULL)

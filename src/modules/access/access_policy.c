@@ -163,8 +163,13 @@ Rc access_load(Ctx *cx, AccessSubject subject, const AccessBinding **ret, size_t
     TRY(ctx_read(cx));
     if (subject.kind == SUBJECT_API_KEY) {
         AccessBinding reach;
-        TRY(key_reach(cx, subject.id, &reach));
-        VEC_PUSH(&all, reach);
+        Rc rc = key_reach(cx, subject.id, &reach);
+        if (rc == RC_OK) {
+            VEC_PUSH(&all, reach);
+        } else if (rc != RC_NOT_FOUND) { /* one that is gone reaches nothing */
+            return rc;
+        }
+        error_clear(&cx->error);
     }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(cx->tx, &access_q_bindings_of,

@@ -3,6 +3,7 @@
 #include "modules/identity/identity.h"
 
 #include "modules/identity/identity_priv.h"
+#include "platform/secrets/secrets.h"
 #include "platform/settings/settings.h"
 
 /* ---- people */
@@ -88,6 +89,10 @@ static const JobSchedule schedules[] = {
     {.name = "identity.prune",       .type = "identity.prune",       .every_us = US_PER_HOUR},
 };
 
+static const SealedColumn sealed[] = {
+    {.table = "signing_keys", .column = "private_key"},
+};
+
 const Module identity_module = {
     .name = "identity",
     .title = "Identity",
@@ -97,6 +102,8 @@ const Module identity_module = {
     .n_job_types = ARRAY_LEN(job_types),
     .schedules = schedules,
     .n_schedules = ARRAY_LEN(schedules),
+    .sealed = sealed,
+    .n_sealed = ARRAY_LEN(sealed),
     .start = start,
     .stop = stop,
 };
