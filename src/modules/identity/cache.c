@@ -84,7 +84,11 @@ uint64_t decisions_generation(void)
 static void read_entry(Arena *arena, const Entry *e, Decision *ret)
 {
     Str parts[ARRAY_LEN(e->lens)];
-    const char *at = str_dup(arena, str_of(e->text, sizeof(e->text))).ptr;
+    size_t used = 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        used += e->lens[i];
+    }
+    const char *at = str_dup(arena, str_of(e->text, used)).ptr;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         parts[i] = str_of(at, e->lens[i]);
         at += e->lens[i];

@@ -236,11 +236,14 @@ static Rc add_key(Ctx *cx, int64_t active_from_us, Str *ret_kid)
     return audit_write(cx, "auth.signing_key_added", "SigningKey", *ret_kid, NULL, NULL);
 }
 
-static bool can_sign(void)
+/* for_us: how old what is in memory may be; 0: it has just been read. Another change may have come
+ * since: that is no reason to make a key. */
+static bool can_sign(int64_t for_us)
 {
     char kid[KID_MAX];
     mutex_lock(&lock);
-    EVP_PKEY *key = is_fresh(KEEP_US) ? find_signing(time_now_us(), kid) : NULL;
+    bool may = for_us == 0 || is_fresh(for_us);
+    EVP_PKEY *key = may ? find_signing(time_now_us(), kid) : NULL;
     mutex_unlock(&lock);
     EVP_PKEY_free(key);
     return key != NULL;
@@ -249,11 +252,11 @@ static bool can_sign(void)
 Rc keys_ensure(Ctx *cx)
 {
     Str kid;
-    if (can_sign()) {
+    if (can_sign(KEEP_US)) {
         return RC_OK;
     }
     TRY(load(cx));
-    if (can_sign()) {
+    if (can_sign(0)) {
         return RC_OK;
     }
     TRY(ctx_begin(cx));
