@@ -12,3 +12,6 @@ ALTER TABLE entities DROP COLUMN tail;
 CREATE TABLE entity_unstitched (
     ref TEXT PRIMARY KEY
 ) WITHOUT ROWID;
+
+-- Few are orphans, and they are looked for every few seconds.
+CREATE INDEX entities_orphans ON entities (updated_at) WHERE is_orphan = 1;

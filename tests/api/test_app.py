@@ -73,7 +73,7 @@ def test_port_in_use(server, tmp_path):
     (["--config"], "--config needs a file name"),
     (["--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
     (["extra"], "'extra' is one argument too many"),
-    (["--services", "catalgo"], "services (--services): there is no module 'catalgo'; there are organizations, catalog"),
+    (["--services", "catalgo"], "services (--services): there is no module 'catalgo'; there are organizations, "),
     (["--database", "mysql://app@db/app"], "database.url (--database): The database URL must begin with"),
     (["--base-url", "fairway"], "server.base_url (--base-url): must be a URL"),
     (["--host", "192.0.2.1"], "server.host (--host): Cannot listen on 192.0.2.1"),

@@ -341,7 +341,7 @@ static Rc run(Walk *walk)
     return ingest_finish(ingest);
 }
 
-Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
+static Rc ingest_all(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(64 * KIB);
     CLEANUP(arena_cleanup) Arena *marks = arena_new(4 * KIB);
@@ -357,13 +357,19 @@ Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
     }
     ingest_flush_end(&walk->ingest);
     arena_free(walk->ingest.batch_arena);
-    if (ret->applied.created + ret->applied.updated >= INGEST_BATCH) {
-        IGNORE(malloc_trim(0)); /* a bulk read leaves freed pages behind in every heap */
-    }
     log_info("catalog.source.read", F_STR("target", source->target),
              F_I64("documents", ret->documents), F_I64("changed", ret->changed_documents),
              F_I64("created", ret->applied.created), F_I64("updated", ret->applied.updated),
              F_I64("removed", ret->applied.removed), F_I64("problems", ret->problems),
              F_I64("ms", (time_monotonic_us() - start) / US_PER_MS));
+    return rc;
+}
+
+Rc ingest_source(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
+{
+    Rc rc = ingest_all(cx, job, source, ret);
+    if (ret->applied.created + ret->applied.updated >= INGEST_BATCH) {
+        IGNORE(malloc_trim(0)); /* a bulk read leaves freed pages behind in every heap */
+    }
     return rc;
 }

@@ -1,7 +1,10 @@
 -- name: documents
 SELECT n, location, parent_ref, hash, etag FROM catalog_documents WHERE source_id = $1
 
+-- By kind: SQLite, left to itself, walks all entities of the source.
 -- name: locations
+SELECT ref, document_id, body FROM entities WHERE +source_id = $1 AND kind = 'location'
+-- for: pg
 SELECT ref, document_id, body FROM entities WHERE source_id = $1 AND kind = 'location'
 
 -- Is the source still what the walk set out to read? Holds off who would change it until the transaction ends.

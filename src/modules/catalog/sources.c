@@ -358,15 +358,33 @@ static Rc take_orphan(Ctx *cx, Rows *rows, ApplyEntity *ret)
                           &ret->prepared, &cx->error);
 }
 
+/* Mostly there are none, and then no writer is kept waiting. */
+static Rc has_orphans(Ctx *cx, int64_t before, bool *ret)
+{
+    TRY(ctx_read_primary(cx));
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(before)), &rows,
+                 &cx->error));
+    *ret = rows_next(rows);
+    return rows_error(rows, &cx->error);
+}
+
 /* An orphan shows as one once its own turn has come, an interval after it was let go. */
 static Rc mark_orphans(Ctx *cx)
 {
-    int64_t interval = settings_duration_us(cx->platform->settings, "catalog.processing_interval");
+    int64_t before =
+        time_now_us() - settings_duration_us(cx->platform->settings, "catalog.processing_interval");
     VEC(ApplyEntity) orphans = {.arena = cx->arena};
+    bool any = false;
+    Rc rc = has_orphans(cx, before, &any);
+    ctx_end(cx);
+    if (rc != RC_OK || !any) {
+        return rc;
+    }
     TRY(ctx_begin(cx));
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(time_now_us() - interval)),
-                 &rows, &cx->error));
+    TRY(tx_query(cx->tx, &catalog_sources_orphans_to_mark, PARAMS(P_I64(before)), &rows,
+                 &cx->error));
     while (rows_next(rows)) {
         ApplyEntity orphan;
         TRY(take_orphan(cx, rows, &orphan));
