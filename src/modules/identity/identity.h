@@ -18,8 +18,8 @@ MUST_CHECK Rc identity_authenticate(Ctx *cx, const Call *call);
 
 /* Makes sure there is somebody who can sign in: while there is nobody, an administrator who is
  * invited, and a link with which the password is set, once, within an hour. *ret_link is "" when
- * people exist. grant, in the same transaction, gives the new user its rights. No transaction may be
- * open. */
+ * people exist. grant, in the same transaction, gives the new user its rights. No transaction may
+ * be open. */
 MUST_CHECK Rc identity_bootstrap(Ctx *cx, Rc (*grant)(Ctx *cx, Str user_id), Str *ret_link);
 
 /* A link with which whoever has this address sets a new password. Fails RC_NOT_FOUND. No
