@@ -626,7 +626,7 @@ static void test_lease_expiry(void **state)
     start(p);
     wait_state(&id, "succeeded");
     assert_int_equal(seen.runs[0].attempt, 10); /* more than may fail */
-    wait_state(&exhausted, "dead"); /* it took its process along each time: enough */
+    wait_state(&exhausted, "dead");             /* it took its process along each time: enough */
     assert_int_equal(seen_count(), 1);
 }
 
