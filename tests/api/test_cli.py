@@ -384,7 +384,7 @@ def test_completion_in_bash(tmp_path):
 def test_version(server):
     told = run_cli("version").stdout
     index = server.api.get("/api").json()
-    assert told == f"fairway {index['version']} (API {index['api_version']})\n" == run_cli("--version").stdout
+    assert told == f"fairway {index['version']} (API {index['api']['version']})\n" == run_cli("--version").stdout
 
 
 def test_reference_page_is_current():
