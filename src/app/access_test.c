@@ -123,6 +123,11 @@ static void test_every_operation(void **state)
             continue;
         }
         bool for_all = access_role_covers(&all.everyone, p);
+        if (str_is(p.resource, "ApiKey")) { /* one's own: nobody's is not there */
+            Rc rc = decide(b, "nobody", &ops[i]);
+            assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
+            continue;
+        }
         /* who has no right, or had one, learns nothing but the permission's name */
         assert_int_equal(decide(b, "nobody", &ops[i]), for_all ? RC_OK : RC_DENIED);
         assert_int_equal(decide(b, "late", &ops[i]), for_all ? RC_OK : RC_DENIED);
@@ -565,6 +570,119 @@ static void test_explain(void **state)
         422, "/scope/id");
 }
 
+/* ---- environments */
+
+static void add_environment(AccessBench *b, const char *name, const char *organization)
+{
+    run_access_sql(
+        b, str_cstr(b->arena,
+                    str_fmt(b->arena,
+                            "INSERT INTO environments (id, revision, created_at, updated_at, "
+                            "org_id, name, type) VALUES ('%.*s', 1, 0, 0, '%.*s', '%s', "
+                            "'production')",
+                            STR_ARG(id_of(b, name)), STR_ARG(id_of(b, organization)), name)));
+}
+
+/* acme has stage and live, other has a stage of its own. */
+static AccessBench *world_with_environments(void **state)
+{
+    AccessBench *b = world(state);
+    add_environment(b, "stage", "acme");
+    add_environment(b, "live", "acme");
+    add_environment(b, "live2", "other");
+    run_access_sql(b, "UPDATE environments SET name = 'live' WHERE name = 'live2'");
+    return b;
+}
+
+static void test_a_role_at_an_environment(void **state)
+{
+    AccessBench *b = world_with_environments(state);
+    Str answer;
+    bind_role(b, "user", "ops", ROLE_DEVELOPER, "environment", "stage", "allow");
+    expect(b, "ops", "POST /api/services/{cart}/deployments", "{\"environment\":\"stage\"}", 201,
+           NULL);
+    expect(b, "ops", "POST /api/services/{cart}/deployments", "{\"environment\":\"live\"}", 404,
+           NULL);
+    expect(b, "ops", "POST /api/services/{cart}/deployments", "{\"environment\":\"other\"}", 404,
+           NULL);
+    /* of another organization */
+    expect(b, "ops", "POST /api/services/{vault}/deployments", "{\"environment\":\"stage\"}", 404,
+           NULL);
+    expect(b, "root", "POST /api/services/{cart}/deployments", "{\"environment\":\"live\"}", 201,
+           NULL);
+    assert_int_equal(
+        call_as(b, "ops", "GET /api/services/{cart}/deployments?total=true", NULL, &answer), 200);
+    assert_true(str_find(answer, STR("\"total\":1")) != SIZE_MAX);
+    assert_true(str_find(answer, STR("live")) == SIZE_MAX);
+    expect(b, "ops", "GET /api/services/{vault}/deployments", NULL, 404, NULL);
+    expect(b, "ops", "GET /api/environments?total=true", NULL, 200, "\"total\":1");
+    expect(b, "ops", "GET /api/environments/{live}", NULL, 404, NULL);
+    expect(b, "ops", "GET /api/services/{cart}", NULL, 404, NULL);
+}
+
+static void test_a_deny_at_an_environment(void **state)
+{
+    AccessBench *b = world_with_environments(state);
+    Str answer;
+    bind_role(b, "user", "dev", ROLE_DEVELOPER, "environment", "live", "deny");
+    const char *post = "POST /api/services/{cart}/deployments";
+    int status = call_as(b, "dev", post, "{\"environment\":\"stage\"}", &answer);
+    assert_int_equal(status, 201);
+    Json *made;
+    Error err = {0};
+    assert_int_equal(json_parse(b->arena, answer, NULL, &made, &err), RC_OK);
+    const char *patch =
+        str_cstr(b->arena, str_fmt(b->arena, "PATCH /api/services/{cart}/deployments/%.*s",
+                                   STR_ARG(json_str_at(made, "id"))));
+    expect(b, "dev", patch, "{\"status\":\"running\"}", 200, NULL);
+    expect(b, "dev", patch, "{\"environment\":\"live\"}", 403, "where it would move");
+    expect(b, "dev", post, "{\"environment\":\"live\"}", 403, "ServiceDeployment:create");
+    expect(b, "root", patch, "{\"environment\":\"live\"}", 200, NULL);
+    expect(b, "dev", "GET /api/services/{cart}/deployments?total=true", NULL, 200, "\"total\":0");
+    /* the other organization's has the same name */
+    bind_role(b, "user", "dev2", ROLE_DEVELOPER, "team", "black", "allow");
+    expect(b, "dev2", "POST /api/services/{vault}/deployments", "{\"environment\":\"live\"}", 201,
+           NULL);
+    /* nor is it got rid of */
+    bind_role(b, "user", "main", ROLE_DEVELOPER, "environment", "live", "deny");
+    expect(b, "main", "DELETE /api/environments/{live}", NULL, 403, "Nobody takes a deny away");
+    expect(b, "main", "DELETE /api/environments/{stage}", NULL, 204, NULL);
+}
+
+static void test_environments_in_bindings_and_explanations(void **state)
+{
+    AccessBench *b = world_with_environments(state);
+    const char *bind = "POST /api/role-bindings";
+    const char *stage = "{\"subject_kind\":\"user\",\"subject_id\":\"{ops}\",\"role_id\":"
+                        "\"" ROLE_DEVELOPER "\",\"scope_kind\":\"environment\",\"scope_id\":"
+                        "\"{stage}\"}";
+    expect(b, "dev", bind, stage, 403, NULL);
+    expect(b, "main", bind, stage, 201, NULL);
+    expect(b, "main", "GET /api/role-bindings?scope_kind=environment&total=true", NULL, 200,
+           "\"total\":1");
+    const char *missing = "{\"subject_kind\":\"user\",\"subject_id\":\"{ops}\",\"role_id\":"
+                          "\"" ROLE_DEVELOPER "\",\"scope_kind\":\"environment\",\"scope_id\":"
+                          "\"{none}\"}";
+    expect(b, "root", bind, missing, 422, "/scope_id");
+    const char *explain = "POST /api/authz/explain";
+    expect(b, "ops", explain,
+           "{\"action\":\"create\",\"on\":\"ServiceDeployment\",\"scope\":{\"kind\":\"service\","
+           "\"id\":\"{cart}\"},\"environment_id\":\"{stage}\"}",
+           200, "\"scope\":{\"kind\":\"environment\",\"id\":");
+    expect(b, "ops", explain,
+           "{\"action\":\"create\",\"on\":\"ServiceDeployment\",\"scope\":{\"kind\":\"service\","
+           "\"id\":\"{cart}\"},\"environment_id\":\"{live}\"}",
+           200, "\"decision\":\"deny\"");
+    expect(b, "ops", explain,
+           "{\"action\":\"create\",\"on\":\"ServiceDeployment\",\"scope\":{\"kind\":\"service\","
+           "\"id\":\"{vault}\"},\"environment_id\":\"{stage}\"}",
+           422, "/environment_id");
+    expect(b, "main", "POST /api/environments",
+           "{\"org_id\":\"{other}\",\"name\":\"qa\",\"type\":\"staging\"}", 403, NULL);
+    expect(b, "main", "POST /api/environments",
+           "{\"org_id\":\"{acme}\",\"name\":\"qa\",\"type\":\"staging\"}", 201, NULL);
+}
+
 #define BOTH(test)                                                                                 \
     cmocka_unit_test_setup_teardown(test, access_bench_sqlite, access_bench_free),                 \
         cmocka_unit_test_setup_teardown(test, access_bench_pg, access_bench_free)
@@ -592,6 +710,9 @@ int main(void)
         BOTH(test_many_bindings_cost_little),
         BOTH(test_decisions_are_cheap),
         BOTH(test_explain),
+        BOTH(test_a_role_at_an_environment),
+        BOTH(test_a_deny_at_an_environment),
+        BOTH(test_environments_in_bindings_and_explanations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,8 @@ typedef struct Actor {
     Str id;     /* UUID for users and services; "" otherwise. Stored in created_by and the like. */
     Str name;   /* for logs of the audit trail: "alice", "system:jobs" */
     Str key_id; /* the API key that was shown; "" otherwise */
-    Str session_id; /* the session the call belongs to; "" otherwise */
+    Str session_id;                    /* the session the call belongs to; "" otherwise */
+    int64_t key_per_minute, key_burst; /* the key's own limits; 0: those of all keys */
 } Actor;
 
 typedef struct Ctx {

@@ -1449,6 +1449,102 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List environments
+         * @description Filters hold together; an unknown one is refused. Pages follow by `next_cursor`, which is bound to the filters and the order.
+         */
+        get: operations["environments.list"];
+        put?: never;
+        /**
+         * Create an environment
+         * @description With `Idempotency-Key` a repeated request gets the first answer, for 24 hours; with another body it is refused.
+         */
+        post: operations["environments.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read an environment
+         * @description The `ETag` is the revision of the record.
+         */
+        get: operations["environments.get"];
+        /**
+         * Replace an environment
+         * @description Replaces all that may be written: what the body leaves out gets its default or is cleared. With `If-Match` only if nobody was faster.
+         */
+        put: operations["environments.replace"];
+        post?: never;
+        /**
+         * Delete an environment
+         * @description With `If-Match` only if nobody was faster. Records with a restore operation can be restored.
+         */
+        delete: operations["environments.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an environment
+         * @description Changes the members of the body only; null clears an optional one. With `If-Match` only if nobody was faster.
+         */
+        patch: operations["environments.patch"];
+        trace?: never;
+    };
+    "/api/environments/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore an environment
+         * @description Undoes a deletion.
+         */
+        post: operations["environments.restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/environments/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of an environment
+         * @description Every change with who, when, and the record before and after. Secrets are masked.
+         */
+        get: operations["environments.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/organizations": {
         parameters: {
             query?: never;
@@ -2643,7 +2739,8 @@ export interface components {
         };
         /**
          * @description Gives a role to somebody at a scope, or takes what is in it away (`effect: deny`, which outweighs every allow). It holds
-         *     there and in everything below: the organizations of the platform, their teams, the services that a team owns. Nobody can
+         *     there and in everything below: the organizations of the platform, their teams and environments, the services that a team
+         *     owns. At an environment it holds for what is deployed there, of all services of the organization. Nobody can
          *     bind a role whose permissions they do not hold at that scope, and the last administrator cannot be removed.
          * @example {
          *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
@@ -2681,7 +2778,7 @@ export interface components {
              * @description On which level.
              * @enum {string}
              */
-            scope_kind: "platform" | "organization" | "team" | "service";
+            scope_kind: "platform" | "organization" | "team" | "service" | "environment";
             /**
              * Format: uuid
              * @description Where on that level; left out for the platform.
@@ -2734,6 +2831,11 @@ export interface components {
             /** @description On what: Service. */
             on: string;
             scope?: components["schemas"]["AccessScope"];
+            /**
+             * Format: uuid
+             * @description In which environment, when the scope is a service: the question is of what is deployed there.
+             */
+            environment_id?: string;
         };
         /** @description A place in the tree of scopes; the platform when left out. */
         AccessScope: {
@@ -2741,7 +2843,7 @@ export interface components {
              * @description On which level.
              * @enum {string}
              */
-            kind: "platform" | "organization" | "team" | "service";
+            kind: "platform" | "organization" | "team" | "service" | "environment";
             /**
              * Format: uuid
              * @description Where on that level; left out for the platform.
@@ -2834,6 +2936,13 @@ export interface components {
              * @description When it ends, at most 366 days ahead.
              */
             expires_at: string;
+            /** @description How often it may call, when that is less than all keys may (settings `limits.key_per_minute`, `limits.key_burst`). */
+            rate_limit?: {
+                /** @description Requests a minute. */
+                per_minute: number;
+                /** @description Requests at once; left out: as many as a minute has. */
+                burst?: number;
+            };
             /**
              * Format: date-time
              * @description When it was last used, to a minute.
@@ -2870,6 +2979,13 @@ export interface components {
              * @description When it ends, at most 366 days ahead.
              */
             expires_at?: string;
+            /** @description How often it may call, when that is less than all keys may (settings `limits.key_per_minute`, `limits.key_burst`). */
+            rate_limit?: {
+                /** @description Requests a minute. */
+                per_minute: number;
+                /** @description Requests at once; left out: as many as a minute has. */
+                burst?: number;
+            };
             /**
              * Format: uuid
              * @description The service account whose it is. Left out: the caller.
@@ -3821,6 +3937,60 @@ export interface components {
             /** @description Last changed by this user or service; null when by the system or anonymously. */
             readonly updated_by?: string | null;
         };
+        /**
+         * @description Where services of an organization run. A deployment names its environment; a role bound to somebody at an environment
+         *     holds for what is deployed there.
+         * @example {
+         *       "id": "0192a3b4-c5d6-7e8f-9012-3456789abcde",
+         *       "org_id": "00000000-0000-7000-8000-000000000001",
+         *       "name": "production",
+         *       "type": "production",
+         *       "created_at": "2026-11-20T09:30:00.000Z",
+         *       "updated_at": "2026-11-20T09:30:00.000Z"
+         *     }
+         */
+        Environment: {
+            /**
+             * Format: uuid
+             * @description Identifier (UUIDv7).
+             */
+            readonly id: string;
+            /**
+             * Format: uuid
+             * @description Its organization.
+             */
+            org_id: string;
+            /** @description Its name, unique among the living ones of the organization. */
+            name: string;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            type: "development" | "staging" | "production";
+            /** @description What is special about it. */
+            description?: string;
+            /**
+             * Format: date-time
+             * @description Created at this time.
+             */
+            readonly created_at: string;
+            /** @description Created by this user or service; null when by the system or anonymously. */
+            readonly created_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Last changed at this time.
+             */
+            readonly updated_at: string;
+            /** @description Last changed by this user or service; null when by the system or anonymously. */
+            readonly updated_by?: string | null;
+            /**
+             * Format: date-time
+             * @description Deleted at this time.
+             */
+            readonly deleted_at?: string | null;
+            /** @description Deleted by this user or service; null when by the system or anonymously. */
+            readonly deleted_by?: string | null;
+        };
         /** @description What this server is. */
         PlatformIndex: {
             /** @description Always "fairway". */
@@ -4673,7 +4843,7 @@ export interface components {
              * @description On which level.
              * @enum {string}
              */
-            scope_kind: "platform" | "organization" | "team" | "service";
+            scope_kind: "platform" | "organization" | "team" | "service" | "environment";
             /**
              * Format: uuid
              * @description Where on that level; left out for the platform.
@@ -4725,6 +4895,13 @@ export interface components {
              * @description When it ends, at most 366 days ahead.
              */
             expires_at?: string;
+            /** @description How often it may call, when that is less than all keys may (settings `limits.key_per_minute`, `limits.key_burst`). */
+            rate_limit?: {
+                /** @description Requests a minute. */
+                per_minute: number;
+                /** @description Requests at once; left out: as many as a minute has. */
+                burst?: number;
+            } | null;
         };
         /** @description A page of the list. */
         ApiKeyList: {
@@ -5090,6 +5267,51 @@ export interface components {
         /** @description A page of the list. */
         TeamMembershipList: {
             items: components["schemas"]["TeamMembership"][];
+            next_cursor: components["schemas"]["NextCursor"];
+            total?: components["schemas"]["Total"];
+        };
+        /**
+         * @description What a client sends to create or replace an environment.
+         * @example {
+         *       "org_id": "00000000-0000-7000-8000-000000000001",
+         *       "name": "production",
+         *       "type": "production"
+         *     }
+         */
+        EnvironmentWrite: {
+            /**
+             * Format: uuid
+             * @description Its organization.
+             */
+            org_id: string;
+            /** @description Its name, unique among the living ones of the organization. */
+            name: string;
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            type: "development" | "staging" | "production";
+            /** @description What is special about it. */
+            description?: string;
+        };
+        /**
+         * @description A merge patch (RFC 7396) of an environment: members to change; null clears an optional one.
+         * @example {
+         *       "type": "production"
+         *     }
+         */
+        EnvironmentPatch: {
+            /**
+             * @description What it is for.
+             * @enum {string}
+             */
+            type?: "development" | "staging" | "production";
+            /** @description What is special about it. */
+            description?: string | null;
+        };
+        /** @description A page of the list. */
+        EnvironmentList: {
+            items: components["schemas"]["Environment"][];
             next_cursor: components["schemas"]["NextCursor"];
             total?: components["schemas"]["Total"];
         };
@@ -6114,7 +6336,7 @@ export interface operations {
                 /** @description Only those whose role_id is this; repeat for several. Also role_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 role_id?: string[];
                 /** @description Only those whose scope_kind is this; repeat for several. Also scope_kind[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
-                scope_kind?: ("platform" | "organization" | "team" | "service")[];
+                scope_kind?: ("platform" | "organization" | "team" | "service" | "environment")[];
                 /** @description Only those whose scope_id is this; repeat for several. Also scope_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 scope_id?: string[];
                 /** @description Only those whose effect is this; repeat for several. Also effect[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -6445,7 +6667,7 @@ export interface operations {
                 /** @description Fields to sort by; a minus sign reverses one. */
                 sort?: ("id" | "-id" | "name" | "-name" | "user_id" | "-user_id" | "service_account_id" | "-service_account_id" | "prefix" | "-prefix" | "expires_at" | "-expires_at" | "last_used_at" | "-last_used_at" | "previous_until" | "-previous_until" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
                 /** @description Answer only these members. */
-                fields?: ("id" | "name" | "user_id" | "service_account_id" | "prefix" | "scopes" | "expires_at" | "last_used_at" | "previous_until" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                fields?: ("id" | "name" | "user_id" | "service_account_id" | "prefix" | "scopes" | "expires_at" | "rate_limit" | "last_used_at" | "previous_until" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
                 /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 id?: string[];
                 /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -9912,6 +10134,365 @@ export interface operations {
                 };
             };
             304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "environments.list": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Also count all items that match. */
+                total?: components["parameters"]["Total"];
+                /** @description Only items in which every word occurs. */
+                q?: components["parameters"]["Search"];
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+                /** @description Fields to sort by; a minus sign reverses one. */
+                sort?: ("id" | "-id" | "org_id" | "-org_id" | "name" | "-name" | "type" | "-type" | "description" | "-description" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
+                /** @description Answer only these members. */
+                fields?: ("id" | "org_id" | "name" | "type" | "description" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
+                /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                id?: string[];
+                /** @description Only those whose org_id is this; repeat for several. Also org_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                org_id?: string[];
+                /** @description Only those whose name is this; repeat for several. Also name[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                name?: string[];
+                /** @description Only those whose type is this; repeat for several. Also type[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                type?: ("development" | "staging" | "production")[];
+                /** @description Only those whose description is this; repeat for several. Also description[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                description?: string[];
+                /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_at?: string[];
+                /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                created_by?: string[];
+                /** @description Only those whose updated_at is this; repeat for several. Also updated_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_at?: string[];
+                /** @description Only those whose updated_by is this; repeat for several. Also updated_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                updated_by?: string[];
+                /** @description Only those whose deleted_at is this; repeat for several. Also deleted_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_at?: string[];
+                /** @description Only those whose deleted_by is this; repeat for several. Also deleted_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                deleted_by?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnvironmentList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "environments.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your choice. A repeated request with it gets the first answer, for 24 hours.
+                 * @example 4b1f0c0e-7a54-4f0c-8f4d-6f3f9c2b7a10
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "org_id": "00000000-0000-7000-8000-000000000001",
+                 *       "name": "production",
+                 *       "type": "production"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EnvironmentWrite"];
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "environments.get": {
+        parameters: {
+            query?: {
+                /** @description Also those that are deleted but can be restored. */
+                include_deleted?: components["parameters"]["IncludeDeleted"];
+            };
+            header?: {
+                /**
+                 * @description Answer 304 if the `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "environments.replace": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "org_id": "00000000-0000-7000-8000-000000000001",
+                 *       "name": "production",
+                 *       "type": "production"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EnvironmentWrite"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "environments.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "environments.patch": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Change the resource only if its `ETag` is still this one.
+                 * @example "3"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "production"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["EnvironmentPatch"];
+            };
+        };
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "environments.restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record after the change. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "environments.history": {
+        parameters: {
+            query?: {
+                /** @description How many items a page has at most. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `next_cursor` of the page before. It is bound to the same filters and order. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                /** @description Identifier of the record. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes, newest first. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];

@@ -9,11 +9,12 @@
 extern const Module access_module;
 
 /* The Authorize of ApiOptions. RC_OK; RC_DENIED, naming the permission that is needed; RC_NOT_FOUND
- * where the actor may not know that the thing is there; RC_BUSY on an I/O thread when the answer is
- * not in memory. */
-MUST_CHECK Rc access_authorize(Ctx *cx, const Call *call);
+ * where the actor may not know that the thing is there (call->is_refused then tells the two apart);
+ * RC_BUSY on an I/O thread when the answer is not in memory. */
+MUST_CHECK Rc access_authorize(Ctx *cx, Call *call);
 /* For modules' own checks: may the actor do action on the resource at this scope? RC_OK or
- * RC_DENIED. scope_kind is "platform" (scope_id ""), "organization", "team" or "service". The
+ * RC_DENIED. scope_kind is "platform" (scope_id ""), "organization", "team",
+ * "service" or "environment". The
  * system may do everything, and so may everybody where access_enforce was not called. */
 MUST_CHECK Rc access_check(Ctx *cx, Str action, Str resource, Str scope_kind, Str scope_id);
 

@@ -35,26 +35,41 @@ JOIN team_memberships m ON m.team_id = b.subject_id
 WHERE b.subject_kind = 'team' AND b.scope_kind = 'platform' AND b.effect = 'allow' AND b.expires_at IS NULL
 
 -- name: place_of_team
-SELECT NULL, id, org_id FROM teams WHERE id = $1
+SELECT NULL, id, org_id, NULL FROM teams WHERE id = $1
 
 -- name: place_of_slug
-SELECT NULL, id, org_id FROM teams WHERE slug = $1 AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1
+SELECT NULL, id, org_id, NULL FROM teams WHERE slug = $1 AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1
 
 -- name: place_of_service
-SELECT s.id, s.owner_team_id, t.org_id FROM services s LEFT JOIN teams t ON t.id = s.owner_team_id WHERE s.id = $1
+SELECT s.id, s.owner_team_id, t.org_id, NULL FROM services s LEFT JOIN teams t ON t.id = s.owner_team_id WHERE s.id = $1
 
 -- name: place_of_binding
 SELECT s.id, COALESCE(t.id, s.owner_team_id),
-    COALESCE(t.org_id, u.org_id, CASE WHEN b.scope_kind = 'organization' THEN b.scope_id END)
+    COALESCE(t.org_id, u.org_id, v.org_id, CASE WHEN b.scope_kind = 'organization' THEN b.scope_id END), v.id
 FROM role_bindings b
 LEFT JOIN services s ON b.scope_kind = 'service' AND s.id = b.scope_id
 LEFT JOIN teams t ON b.scope_kind = 'team' AND t.id = b.scope_id
 LEFT JOIN teams u ON u.id = s.owner_team_id
+LEFT JOIN environments v ON b.scope_kind = 'environment' AND v.id = b.scope_id
 WHERE b.id = $1
+
+-- name: place_of_environment
+SELECT NULL, NULL, org_id, id FROM environments WHERE id = $1
+
+-- name: environment_named
+SELECT id FROM environments WHERE org_id = $1 AND name = $2 AND deleted_at IS NULL
+
+-- name: environments_of
+SELECT id FROM environments WHERE org_id = $1 AND deleted_at IS NULL LIMIT 1000
+
+-- name: owner_of_key
+SELECT COALESCE(user_id, service_account_id), CASE WHEN user_id IS NULL THEN 'service_account' ELSE 'user' END
+FROM api_keys WHERE id = $1
 
 -- name: scope_exists
 SELECT COUNT(*) FROM (SELECT id FROM organizations WHERE $1 = 'organization' AND id = $2 AND deleted_at IS NULL
     UNION ALL SELECT id FROM teams WHERE $1 = 'team' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM environments WHERE $1 = 'environment' AND id = $2 AND deleted_at IS NULL
     UNION ALL SELECT id FROM services WHERE $1 = 'service' AND id = $2) s
 
 -- name: built_in_get

@@ -94,6 +94,26 @@ static Rc read_subject(Ctx *cx, const Json *subject, Question *q)
                         str_from(scope_kind_names[q->scope_kind]), q->scope_id);
 }
 
+/* Of what is deployed there. */
+static Rc read_environment(Ctx *cx, const Json *id, Question *q)
+{
+    AccessPlace place;
+    bool is_found;
+    if (!id) {
+        return RC_OK;
+    }
+    if (q->scope_kind != SCOPE_SERVICE) {
+        return fail_field(cx, STR("/environment_id"), "goes with the scope of a service");
+    }
+    TRY(access_place_of_scope(cx, SCOPE_ENVIRONMENT, json_str(id), &place, &is_found));
+    if (!is_found || !str_eq(place.ids[SCOPE_ORGANIZATION], q->place.ids[SCOPE_ORGANIZATION])) {
+        return fail_field(cx, STR("/environment_id"),
+                          "must be the id of an environment of the service's organization");
+    }
+    q->place.ids[SCOPE_ENVIRONMENT] = place.ids[SCOPE_ENVIRONMENT];
+    return RC_OK;
+}
+
 static Rc read_question(Ctx *cx, const Call *call, Question *q)
 {
     const Json *scope = json_get_c(call->body, "scope");
@@ -115,6 +135,7 @@ static Rc read_question(Ctx *cx, const Call *call, Question *q)
                     STR_ARG(q->permission.resource), STR_ARG(q->permission.action));
     }
     TRY(access_place_of_scope(cx, q->scope_kind, q->scope_id, &q->place, &is_found));
+    TRY(is_found ? read_environment(cx, json_get_c(call->body, "environment_id"), q) : RC_OK);
     TRY(read_subject(cx, json_get_c(call->body, "subject"), q));
     return is_found ? RC_OK
                     : fail_field(cx, STR("/scope/id"), "must be the id of an existing %s",

@@ -265,6 +265,19 @@ static Rc check_holds_team(Ctx *cx, Str team_id, bool denies)
     return RC_OK;
 }
 
+Rc access_check_holds_all_of(Ctx *cx, AccessSubject subject)
+{
+    const AccessBinding *bindings;
+    size_t n;
+    TRY(access_load(cx, subject, &bindings, &n));
+    for (size_t i = 0; i < n; i++) {
+        if (!bindings[i].is_deny) {
+            TRY(check_holds(cx, bindings[i].role, bindings[i].scope_kind, bindings[i].scope_id));
+        }
+    }
+    return RC_OK;
+}
+
 static Rc check_team_leaves_administrator(Ctx *cx, Str team_id)
 {
     const AccessBinding *bindings;
@@ -312,6 +325,34 @@ static Rc team_written(Ctx *cx, const RecordChange *change)
     return change->verb == VERB_DELETE ? check_team_leaves_administrator(cx, change->id) : RC_OK;
 }
 
+/* ---- environments */
+
+/* What is denied at an environment is denied by its name there: without it the deny would be gone.
+ */
+static Rc environment_prepare(Ctx *cx, RecordChange *change)
+{
+    AccessSubject subjects[ACCESS_SUBJECTS_MAX];
+    size_t n_subjects = access_subjects(&cx->actor, subjects);
+    if (change->verb != VERB_DELETE || access_is_free(cx)) {
+        return RC_OK;
+    }
+    for (size_t i = 0; i < n_subjects; i++) {
+        const AccessBinding *bindings;
+        size_t n;
+        TRY(access_load(cx, subjects[i], &bindings, &n));
+        for (size_t k = 0; k < n; k++) {
+            if (bindings[k].is_deny && bindings[k].scope_kind == SCOPE_ENVIRONMENT &&
+                str_eq(bindings[k].scope_id, change->id)) {
+                return fail(cx, RC_DENIED,
+                            "Nobody takes a deny away that holds for themselves: the role %.*s is "
+                            "denied to you at that environment.",
+                            STR_ARG(bindings[k].role->name));
+            }
+        }
+    }
+    return RC_OK;
+}
+
 /* Aligned columns would be wider than any screen. */
 /* clang-format off */
 const RecordHooks access_hooks[ACCESS_HOOKS] = {
@@ -325,5 +366,6 @@ const RecordHooks access_hooks[ACCESS_HOOKS] = {
      .prepare = membership_prepare,
      .written = membership_written},
     {.record = "Team", .lock = access_touch, .prepare = team_prepare, .written = team_written},
+    {.record = "Environment", .prepare = environment_prepare},
 };
 /* clang-format on */

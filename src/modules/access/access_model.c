@@ -149,10 +149,14 @@ bool access_decide(const AccessBinding *bindings,
     return why.binding && !why.binding->is_deny;
 }
 
-/* A deny of a deeper scope may lie below the place; the tree is not at hand to tell. */
+/* A deny of a deeper scope may lie below the place; the tree is not at hand to tell. Teams and
+ * services reach into an environment. */
 static bool may_deny_within(const AccessBinding *b, ScopeKind scope_kind, const AccessPlace *place)
 {
-    return b->is_deny && (covers_place(b, place) || b->scope_kind > scope_kind);
+    bool is_environment = scope_kind == SCOPE_ENVIRONMENT && place->ids[SCOPE_ENVIRONMENT].len > 0;
+    bool may_be_below = b->scope_kind > (is_environment ? SCOPE_ORGANIZATION : scope_kind) &&
+                        !(is_environment && b->scope_kind == SCOPE_ENVIRONMENT);
+    return b->is_deny && (covers_place(b, place) || may_be_below);
 }
 
 static bool holds_pattern(const AccessBinding *bindings,
@@ -299,12 +303,17 @@ bool access_grants_allow(const AccessGrants *grants, size_t permission, const Ac
     return is_allowed;
 }
 
-bool access_grants_anywhere(const AccessGrants *grants, size_t permission)
+bool access_grants_deny(const AccessGrants *grants, size_t permission)
 {
     char buffer[SCOPE_KEY_MAX];
     const AccessGrant *whole =
         map_get(&grants->by_scope, scope_key(buffer, SCOPE_PLATFORM, STR_EMPTY));
-    if (whole && access_bit(&whole->deny, permission)) {
+    return whole && access_bit(&whole->deny, permission);
+}
+
+bool access_grants_anywhere(const AccessGrants *grants, size_t permission)
+{
+    if (access_grants_deny(grants, permission)) {
         return false;
     }
     for (const MapEntry *e = map_first(&grants->by_scope); e; e = map_next(&grants->by_scope, e)) {

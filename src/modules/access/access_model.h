@@ -3,9 +3,10 @@
  *
  * A permission is a resource and an action of the contract ("Service:read"). A role is a list of
  * patterns "<Resource|*>:<action|*>". A binding gives (or, with effect deny, takes) a role at a
- * scope until it expires. Scopes form a tree: platform, organization, team, service, environment.
- * What a subject may do at a scope is the union of the roles bound to it there or above; one deny
- * there or above outweighs every allow. Nothing here touches the database, the clock or a lock. */
+ * scope until it expires. Scopes form a tree: platform, organization, team, service; an environment
+ * lies in an organization, and what is deployed there lies in it as well as in its service. What a
+ * subject may do at a scope is the union of the roles bound to it there or above; one deny there or
+ * above outweighs every allow. Nothing here touches the database, the clock or a lock. */
 #ifndef MODULES_ACCESS_ACCESS_MODEL_H
 #define MODULES_ACCESS_ACCESS_MODEL_H
 
@@ -129,6 +130,8 @@ void access_grants_build(Arena *arena,
                          AccessGrants *ret);
 /* As access_decide, of permissions[permission]. */
 bool access_grants_allow(const AccessGrants *grants, size_t permission, const AccessPlace *place);
+/* Is it denied on the platform, and so everywhere? */
+bool access_grants_deny(const AccessGrants *grants, size_t permission);
 /* Is it allowed at some scope at least? */
 bool access_grants_anywhere(const AccessGrants *grants, size_t permission);
 

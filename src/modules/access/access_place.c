@@ -30,6 +30,8 @@ PlaceKind access_place_kind(const RecordType *type)
         {"Organization", PLACE_ORGANIZATION},
         {"Team",         PLACE_TEAM        },
         {"Service",      PLACE_SERVICE     },
+        {"Environment",  PLACE_ENVIRONMENT },
+        {"ApiKey",       PLACE_OWN         },
         {"RoleBinding",  PLACE_OF_BINDING  }
     };
     for (size_t i = 0; i < ARRAY_LEN(own); i++) {
@@ -51,6 +53,16 @@ PlaceKind access_place_kind(const RecordType *type)
     return refers(type, "org_id", "Organization") ? PLACE_IN_ORGANIZATION : PLACE_PLATFORM;
 }
 
+bool access_place_has_environment(const RecordType *type)
+{
+    for (size_t i = 0; type && i < type->n_fields; i++) {
+        if (str_is(type->fields[i].name, "environment")) {
+            return access_place_kind(type) == PLACE_IN_SERVICE;
+        }
+    }
+    return false;
+}
+
 /* ---- one query */
 
 static void read_place(Ctx *cx, Rows *rows, AccessPlace *ret)
@@ -59,6 +71,7 @@ static void read_place(Ctx *cx, Rows *rows, AccessPlace *ret)
     ret->ids[SCOPE_SERVICE] = rows_dup(rows, 0, cx->arena);
     ret->ids[SCOPE_TEAM] = rows_dup(rows, 1, cx->arena);
     ret->ids[SCOPE_ORGANIZATION] = rows_dup(rows, 2, cx->arena);
+    ret->ids[SCOPE_ENVIRONMENT] = rows_dup(rows, 3, cx->arena);
 }
 
 static Rc find(Ctx *cx, const Query *query, Str id, AccessPlace *ret, bool *ret_found)
@@ -78,14 +91,19 @@ static Rc
 find_within(Ctx *cx, const RecordType *type, PlaceKind kind, Str id, AccessPlace *ret, bool *found)
 {
     static const char *const texts[] = {
-        [PLACE_IN_ORGANIZATION] = "SELECT NULL, NULL, org_id FROM \"%.*s\" WHERE id = $1",
-        [PLACE_IN_TEAM] = "SELECT NULL, t.id, t.org_id FROM \"%.*s\" r JOIN teams t ON t.id = "
-                          "r.team_id WHERE r.id = $1",
-        [PLACE_IN_SERVICE] = "SELECT s.id, s.owner_team_id, t.org_id FROM \"%.*s\" r JOIN services "
-                             "s ON s.id = r.service_id LEFT JOIN teams t ON t.id = "
+        [PLACE_IN_ORGANIZATION] = "SELECT NULL, NULL, org_id, NULL FROM \"%.*s\" WHERE id = $1",
+        [PLACE_IN_TEAM] =
+            "SELECT NULL, t.id, t.org_id, NULL FROM \"%.*s\" r JOIN teams t ON t.id = "
+            "r.team_id WHERE r.id = $1",
+        [PLACE_IN_SERVICE] = "SELECT s.id, s.owner_team_id, t.org_id, NULL FROM \"%.*s\" r JOIN "
+                             "services s ON s.id = r.service_id LEFT JOIN teams t ON t.id = "
                              "s.owner_team_id WHERE r.id = $1",
     };
-    Str before = str_from(texts[kind]);
+    static const char in_environment[] =
+        "SELECT s.id, s.owner_team_id, t.org_id, v.id FROM \"%.*s\" r JOIN services s ON s.id = "
+        "r.service_id LEFT JOIN teams t ON t.id = s.owner_team_id LEFT JOIN environments v ON "
+        "v.org_id = t.org_id AND v.name = r.environment AND v.deleted_at IS NULL WHERE r.id = $1";
+    Str before = str_from(access_place_has_environment(type) ? in_environment : texts[kind]);
     size_t at = str_find(before, STR("%.*s"));
     Str sql = str_fmt(cx->arena, "%.*s%.*s%.*s", STR_ARG(str_sub(before, 0, at)),
                       STR_ARG(type->table), STR_ARG(str_from_index(before, at + 4)));
@@ -119,13 +137,48 @@ Rc access_place_of_scope(Ctx *cx, ScopeKind kind, Str id, AccessPlace *ret, bool
     case SCOPE_ORGANIZATION:
         ret->ids[SCOPE_ORGANIZATION] = id;
         return RC_OK;
-    case SCOPE_PLATFORM:
     case SCOPE_ENVIRONMENT:
+        return find(cx, &access_q_place_of_environment, id, ret, ret_found);
+    case SCOPE_PLATFORM:
     case SCOPE_KINDS:
         break;
     }
-    *ret_found = false; /* nothing is an environment yet */
-    return RC_OK;
+    ASSERT(false);
+    return RC_INTERNAL;
+}
+
+Rc access_place_into_environment(Ctx *cx, Str name, AccessPlace *place)
+{
+    Str org = place->ids[SCOPE_ORGANIZATION];
+    place->ids[SCOPE_ENVIRONMENT] = STR_EMPTY;
+    if (org.len == 0) {
+        return RC_OK;
+    }
+    TRY(ctx_read(cx));
+    Rc rc = tx_one_str(cx->tx, &access_q_environment_named, PARAMS(P_STR(org), P_STR(name)),
+                       cx->arena, &place->ids[SCOPE_ENVIRONMENT], &cx->error);
+    if (rc == RC_NOT_FOUND) {
+        error_clear(&cx->error);
+        return RC_OK;
+    }
+    return rc;
+}
+
+Rc access_key_owner(Ctx *cx, Str id, AccessSubject *ret, bool *ret_found)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    id = str_lower(cx->arena, id);
+    *ret_found = false;
+    if (!uuid_is_valid(id)) {
+        return RC_OK;
+    }
+    TRY(ctx_read(cx));
+    TRY(tx_query(cx->tx, &access_q_owner_of_key, PARAMS(P_STR(id)), &rows, &cx->error));
+    if (rows_next(rows)) {
+        *ret_found = subject_kind_parse(rows_str(rows, 1), &ret->kind);
+        ret->id = rows_dup(rows, 0, cx->arena);
+    }
+    return rows_error(rows, &cx->error);
 }
 
 Rc access_place_of_record(
@@ -141,8 +194,11 @@ Rc access_place_of_record(
         return access_place_of_scope(cx, SCOPE_TEAM, id, ret, ret_found);
     case PLACE_SERVICE:
         return access_place_of_scope(cx, SCOPE_SERVICE, id, ret, ret_found);
+    case PLACE_ENVIRONMENT:
+        return access_place_of_scope(cx, SCOPE_ENVIRONMENT, id, ret, ret_found);
     case PLACE_PLATFORM:
     case PLACE_SHARED:
+    case PLACE_OWN:
         return RC_OK;
     case PLACE_IN_ORGANIZATION:
     case PLACE_IN_TEAM:
@@ -228,6 +284,7 @@ Rc access_places_of_values(Ctx *cx,
     Rc rc = RC_OK;
     switch (access_place_kind(type)) {
     case PLACE_TEAM:
+    case PLACE_ENVIRONMENT:
     case PLACE_IN_ORGANIZATION:
         rc = add_field(&p, values, "org_id", SCOPE_ORGANIZATION);
         break;
@@ -245,6 +302,7 @@ Rc access_places_of_values(Ctx *cx,
         break;
     case PLACE_PLATFORM:
     case PLACE_SHARED:
+    case PLACE_OWN:
     case PLACE_ORGANIZATION:
         break;
     }

@@ -6,6 +6,7 @@
  *   access_policy.c     bindings from the database; what is kept in memory, and until when
  *   access_place.c      where a record, or what is about to be one, lies in the tree of scopes
  *   access_decide.c     authorize, check
+ *   access_own.c        everybody's own API keys
  *   access_visible.c    the rows that an actor may read, as SQL
  *   access_hooks.c      what must hold when roles, bindings and teams change
  *   access_explain.c    POST /authz/explain */
@@ -34,6 +35,8 @@ typedef enum PlaceKind {
     PLACE_ORGANIZATION,
     PLACE_TEAM,
     PLACE_SERVICE,
+    PLACE_ENVIRONMENT,     /* in its organization */
+    PLACE_OWN,             /* in the platform, and its owner's */
     PLACE_IN_ORGANIZATION, /* by org_id */
     PLACE_IN_TEAM,         /* by team_id */
     PLACE_IN_SERVICE,      /* by service_id */
@@ -51,6 +54,7 @@ typedef struct AccessCatalog {
         size_t permission, read; /* of the contract's operation; reading what it is on */
         const RecordType *type;  /* what it is on; NULL when that is no record */
         PlaceKind kind;
+        bool in_environment; /* what it is on names one */
     } * operations;
 } AccessCatalog;
 
@@ -82,6 +86,13 @@ MUST_CHECK Rc access_touch(Ctx *cx);
 
 /* ---- access_place.c */
 PlaceKind access_place_kind(const RecordType *type);
+/* Does the record lie in a service and, by the name in its field `environment`, in an environment
+ * of the same organization? */
+bool access_place_has_environment(const RecordType *type);
+/* Puts a place into the environment of that name of its organization, if there is one. */
+MUST_CHECK Rc access_place_into_environment(Ctx *cx, Str name, AccessPlace *place);
+/* Whose an API key is; *ret_found false: there is none. */
+MUST_CHECK Rc access_key_owner(Ctx *cx, Str id, AccessSubject *ret, bool *ret_found);
 /* One indexed query at most. *ret_found false: there is no such thing (organizations are not looked
  * up). */
 MUST_CHECK Rc
@@ -100,8 +111,27 @@ MUST_CHECK Rc access_places_of_values(Ctx *cx,
 /* ---- access_visible.c: a RecordsVisible */
 MUST_CHECK Rc access_visible(Ctx *cx, const RecordType *type, size_t first, RecordFilter *ret);
 
+/* ---- access_decide.c, for access_own.c */
+typedef struct Asker {
+    Ctx *cx;
+    const AccessCatalog *catalog;
+    bool is_refused; /* out: for want of a permission, also where the answer hides that */
+} Asker;
+/* May the actor do it at the place; anywhere when place is NULL? */
+MUST_CHECK Rc access_ask(Asker *a, size_t permission, const AccessPlace *place, bool *ret);
+/* Is it denied to the actor on the whole platform? */
+MUST_CHECK Rc access_ask_denied(Asker *a, size_t permission, bool *ret);
+MUST_CHECK Rc access_deny(Asker *a, const Call *call, const char *where);
+Rc access_not_there(Asker *a, const Call *call, const RecordType *type, const char *parameter);
+
+/* ---- access_own.c: authorize for what is somebody's own (PLACE_OWN): API keys */
+MUST_CHECK Rc access_authorize_own(Asker *a, const Call *call, const struct AccessOperation *op);
+
 /* ---- access_hooks.c */
-enum { ACCESS_HOOKS = 4 };
+/* Nobody acts in the place of somebody who may do more: does the actor hold every role that is
+ * bound to them? */
+MUST_CHECK Rc access_check_holds_all_of(Ctx *cx, AccessSubject subject);
+enum { ACCESS_HOOKS = 5 };
 extern const RecordHooks access_hooks[ACCESS_HOOKS];
 
 #endif

@@ -151,6 +151,7 @@ static Rc fill(AccessCatalog *c, Error *err)
             .read = access_permission(c, ops[i].on, STR("read")),
             .type = type,
             .kind = access_place_kind(type),
+            .in_environment = access_place_has_environment(type),
         };
     }
     return RC_OK;

@@ -60,6 +60,7 @@ typedef struct Condition {
     VEC(Param) params;
     size_t first;
     DbKind db;
+    bool in_environment; /* rows name one, too */
 } Condition;
 
 /* The set's ids on a level for IN, bound when they are first spoken of: a parameter that no text
@@ -160,6 +161,33 @@ static void put_level(Condition *c, bool *is_first, const char *level)
     buf_fmt(&c->sql, "(scope_kind = '%s' AND scope_id IN ", level);
 }
 
+/* Ids of the environments of the set. */
+static void put_environments(Condition *c, ScopeSet *set)
+{
+    bool is_first = true;
+    buf_lit(&c->sql, "(SELECT id FROM environments WHERE ");
+    put_in(c, &is_first, "org_id", set, SCOPE_ORGANIZATION);
+    put_in(c, &is_first, "id", set, SCOPE_ENVIRONMENT);
+    end(c, is_first);
+    buf_lit(&c->sql, ")");
+}
+
+/* Rows of a service whose environment is one of the set, of the same organization. */
+static void put_deployed_in(Condition *c, bool *is_first, ScopeSet *set)
+{
+    if (!has(set, SCOPE_ENVIRONMENT)) {
+        return;
+    }
+    Str list = list_of(c, set, SCOPE_ENVIRONMENT);
+    either(c, is_first);
+    buf_fmt(&c->sql,
+            "(environment IN (SELECT v.name FROM environments v WHERE v.id IN %.*s) AND EXISTS "
+            "(SELECT 1 FROM services s JOIN teams t ON t.id = s.owner_team_id JOIN environments v "
+            "ON v.org_id = t.org_id AND v.name = environment AND v.deleted_at IS NULL "
+            "WHERE s.id = service_id AND v.id IN %.*s))",
+            STR_ARG(list), STR_ARG(list));
+}
+
 static void put_bindings_where(Condition *c, ScopeSet *set)
 {
     bool is_first = true;
@@ -175,6 +203,11 @@ static void put_bindings_where(Condition *c, ScopeSet *set)
     if (has_services(set)) {
         put_level(c, &is_first, "service");
         put_services(c, set);
+        buf_lit(&c->sql, ")");
+    }
+    if (has(set, SCOPE_ORGANIZATION) || has(set, SCOPE_ENVIRONMENT)) {
+        put_level(c, &is_first, "environment");
+        put_environments(c, set);
         buf_lit(&c->sql, ")");
     }
     end(c, is_first);
@@ -203,6 +236,10 @@ static void put_lies_in(Condition *c, PlaceKind kind, ScopeSet *set)
     case PLACE_TEAM:
         put_teams_where(c, set);
         return;
+    case PLACE_ENVIRONMENT:
+        put_in(c, &is_first, "org_id", set, SCOPE_ORGANIZATION);
+        put_in(c, &is_first, "id", set, SCOPE_ENVIRONMENT);
+        break;
     case PLACE_IN_ORGANIZATION:
         put_in(c, &is_first, "org_id", set, SCOPE_ORGANIZATION);
         break;
@@ -222,12 +259,16 @@ static void put_lies_in(Condition *c, PlaceKind kind, ScopeSet *set)
             buf_lit(&c->sql, "service_id IN ");
             put_services(c, set);
         }
+        if (c->in_environment) {
+            put_deployed_in(c, &is_first, set);
+        }
         break;
     case PLACE_OF_BINDING:
         put_bindings_where(c, set);
         return;
     case PLACE_PLATFORM:
     case PLACE_SHARED:
+    case PLACE_OWN:
         break;
     }
     end(c, is_first);
@@ -285,6 +326,34 @@ static Rc all_or_none(Ctx *cx,
     return RC_OK;
 }
 
+/* All of them for who may read them on the platform, else one's own. */
+static Rc own_rows(Ctx *cx,
+                   const AccessSubject *subjects,
+                   size_t n,
+                   size_t permission,
+                   size_t first,
+                   RecordFilter *ret)
+{
+    TRY(all_or_none(cx, subjects, n, permission, PLACE_OWN, ret));
+    if (ret->sql.len == 0) {
+        return RC_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        Sets s = {.arena = cx->arena, .permission = permission};
+        TRY(access_use_grants(cx, subjects[i], collect, &s));
+        if (s.deny.is_whole) {
+            return RC_OK; /* none */
+        }
+    }
+    Param *owner = ARENA_NEW(cx->arena, Param);
+    *owner = P_STR(subjects[0].id);
+    bool is_user = subjects[0].kind == SUBJECT_USER;
+    ret->sql = str_fmt(cx->arena, "%s = $%zu", is_user ? "user_id" : "service_account_id", first);
+    ret->params = owner;
+    ret->n = 1;
+    return RC_OK;
+}
+
 Rc access_visible(Ctx *cx, const RecordType *type, size_t first, RecordFilter *ret)
 {
     const AccessCatalog *catalog = access_catalog(cx->platform);
@@ -306,7 +375,13 @@ Rc access_visible(Ctx *cx, const RecordType *type, size_t first, RecordFilter *r
     if (kind == PLACE_PLATFORM || kind == PLACE_SHARED) {
         return all_or_none(cx, subjects, n, permission, kind, ret);
     }
-    Condition c = {.arena = cx->arena, .params = {.arena = cx->arena}, .first = first};
+    if (kind == PLACE_OWN) {
+        return own_rows(cx, subjects, n, permission, first, ret);
+    }
+    Condition c = {.arena = cx->arena,
+                   .params = {.arena = cx->arena},
+                   .first = first,
+                   .in_environment = access_place_has_environment(type)};
     c.sql = buf_init(cx->arena, CONDITION_MAX);
     c.db = db_kind(cx->platform->db);
     for (size_t i = 0; i < n; i++) {

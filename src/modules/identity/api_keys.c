@@ -4,6 +4,7 @@
 #include "contract_handlers.h"
 #include "identity_q_sql.h"
 #include "modules/identity/identity_priv.h"
+#include "platform/settings/settings.h"
 
 enum { PREFIX_SHOWN = 12 };
 #define LIFE_US (90 * US_PER_DAY)
@@ -27,6 +28,27 @@ Rc identity_key_scopes(Ctx *cx, Str key_id, Json **ret)
     TRY(tx_one_str(cx->tx, &identity_q_api_key_scopes, PARAMS(P_STR(key_id)), cx->arena, &text,
                    &cx->error));
     return json_parse(cx->arena, text, NULL, ret, &cx->error);
+}
+
+static Rc check_at_most(Ctx *cx, const Json *rate, const char *member, const char *setting)
+{
+    int64_t n = 0, most = settings_int(cx->platform->settings, setting);
+    const Json *given = json_get_c(rate, member);
+    return !given || most == 0 || (json_to_i64(given, &n) && n <= most)
+               ? RC_OK
+               : fail_field(cx, str_fmt(cx->arena, "/rate_limit/%s", member),
+                            "must be at most %lld, which every key has (%s)", (long long)most,
+                            setting);
+}
+
+static Rc check_rate(Ctx *cx, const Json *key)
+{
+    const Json *rate = json_get_c(key, "rate_limit");
+    if (!json_is(rate, JSON_OBJECT)) {
+        return RC_OK;
+    }
+    TRY(check_at_most(cx, rate, "per_minute", "limits.key_per_minute"));
+    return check_at_most(cx, rate, "burst", "limits.key_burst");
 }
 
 /* A key that was shown may not make one that reaches further. */
@@ -56,6 +78,7 @@ Rc api_key_prepare(Ctx *cx, RecordChange *change)
         bool same_expiry = change->before && str_eq(json_str_at(change->before, "expires_at"),
                                                     json_str_at(change->after, "expires_at"));
         TRY(same_expiry ? RC_OK : check_expiry(cx, change->after));
+        TRY(check_rate(cx, change->after));
         TRY(change->before && json_equal(json_get_c(change->before, "scopes"), scopes)
                 ? RC_OK
                 : check_reach(cx, scopes));
@@ -101,6 +124,9 @@ Rc api_keys_create(Ctx *cx, Call *call)
     json_set_str(cx->arena, values, "prefix", str_sub(key, 0, PREFIX_SHOWN));
     json_set_str(cx->arena, values, "expires_at",
                  expires.len ? expires : time_rfc3339_dup(cx->arena, time_now_us() + LIFE_US));
+    if (json_get_c(call->body, "rate_limit")) {
+        json_set_c(cx->arena, values, "rate_limit", json_get_c(call->body, "rate_limit"));
+    }
     TRY(set_owner(cx, call, values));
     TRY(ctx_begin(cx));
     TRY(record_create(cx, "ApiKey", values, &record));

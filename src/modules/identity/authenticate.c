@@ -105,17 +105,26 @@ static Rc read_session(Ctx *cx, const Query *query, Str key, Decision *ret)
         return RC_NOT_FOUND;
     }
     *ret = (Decision){
-        .actor = {ACTOR_USER, rows_dup(rows, 1, cx->arena), rows_dup(rows, 2, cx->arena), STR_EMPTY,
-                  rows_dup(rows, 0, cx->arena)},
+        .actor = {.kind = ACTOR_USER,
+                  .id = rows_dup(rows, 1, cx->arena),
+                  .name = rows_dup(rows, 2, cx->arena),
+                  .session_id = rows_dup(rows, 0, cx->arena)},
         .expires_us = MIN(rows_i64(rows, 3), rows_i64(rows, 4)),
     };
     return RC_OK;
 }
 
+/* What a key has of its own; 0 without. */
+static int64_t rate_of(const Json *rate, const char *member)
+{
+    int64_t n = 0;
+    return json_to_i64(json_get_c(rate, member), &n) ? n : 0;
+}
+
 static Rc read_key(Ctx *cx, Str hash, Decision *ret)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    Json *scopes = NULL;
+    Json *scopes = NULL, *rate = NULL;
     TRY(tx_query(cx->tx, &identity_q_api_key_by_hash, PARAMS(P_STR(hash)), &rows, &cx->error));
     if (!rows_next(rows)) {
         TRY(rows_error(rows, &cx->error));
@@ -126,11 +135,17 @@ static Rc read_key(Ctx *cx, Str hash, Decision *ret)
         return RC_NOT_FOUND;
     }
     TRY(json_parse(cx->arena, rows_str(rows, 1), NULL, &scopes, &cx->error));
+    if (!rows_is_null(rows, 8)) {
+        TRY(json_parse(cx->arena, rows_str(rows, 8), NULL, &rate, &cx->error));
+    }
     int64_t expires = rows_i64(rows, 2);
     *ret = (Decision){
-        .actor = {is_user ? ACTOR_USER : ACTOR_SERVICE, rows_dup(rows, is_user ? 4 : 6, cx->arena),
-                  rows_dup(rows, is_user ? 5 : 7, cx->arena), rows_dup(rows, 0, cx->arena),
-                  STR_EMPTY},
+        .actor = {.kind = is_user ? ACTOR_USER : ACTOR_SERVICE,
+                  .id = rows_dup(rows, is_user ? 4 : 6, cx->arena),
+                  .name = rows_dup(rows, is_user ? 5 : 7, cx->arena),
+                  .key_id = rows_dup(rows, 0, cx->arena),
+                  .key_per_minute = rate_of(rate, "per_minute"),
+                  .key_burst = rate_of(rate, "burst")},
         .scopes = scopes,
         .expires_us = rows_is_null(rows, 3) ? expires : MIN(expires, rows_i64(rows, 3)),
     };

@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { SETS = 512, WAYS = 4, TEXT_MAX = 1000, USES_MAX = 256 };
+enum { SETS = 512, WAYS = 4, TEXT_MAX = 2000, USES_MAX = 256 };
 #define TRUST_US US_PER_MINUTE
 #define TRUST_UNTOLD_US (2 * US_PER_SECOND)
 #define USE_EVERY_US US_PER_MINUTE
@@ -30,7 +30,8 @@ typedef struct Entry {
     int64_t used_us;     /* monotonic: when its use was last noted */
     ActorKind kind;
     bool has_scopes;
-    uint16_t lens[5]; /* of id, name, key, session, scopes, one after the other in text */
+    int64_t per_minute, burst; /* of a key, when it has its own */
+    uint16_t lens[5];          /* of id, name, key, session, scopes, one after the other in text */
     char text[TEXT_MAX];
 } Entry;
 
@@ -94,8 +95,14 @@ static void read_entry(Arena *arena, const Entry *e, Decision *ret)
         at += e->lens[i];
     }
     *ret = (Decision){
-        .actor = {e->kind, parts[0], parts[1], parts[2], parts[3]},
-          .expires_us = e->expires_us
+        .actor = {.kind = e->kind,
+                  .id = parts[0],
+                  .name = parts[1],
+                  .key_id = parts[2],
+                  .session_id = parts[3],
+                  .key_per_minute = e->per_minute,
+                  .key_burst = e->burst},
+        .expires_us = e->expires_us,
     };
     Json *scopes = NULL;
     Error err = {0};
@@ -138,6 +145,8 @@ static bool fill(Entry *e, const Decision *d)
     }
     e->kind = d->actor.kind;
     e->has_scopes = d->scopes != NULL;
+    e->per_minute = d->actor.key_per_minute;
+    e->burst = d->actor.key_burst;
     e->expires_us = d->expires_us;
     return true;
 }

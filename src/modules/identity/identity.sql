@@ -102,7 +102,8 @@ UPDATE api_keys SET expires_at = $2, previous_until = NULL, previous_hash = NULL
 WHERE user_id = $1 AND expires_at > $2
 
 -- name: api_key_by_hash
-SELECT k.id, k.scopes, k.expires_at, CASE WHEN k.previous_hash = $1 THEN k.previous_until END, u.id, u.name, a.id, a.name
+SELECT k.id, k.scopes, k.expires_at, CASE WHEN k.previous_hash = $1 THEN k.previous_until END, u.id, u.name, a.id, a.name,
+    k.rate_limit
 FROM api_keys k
 LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
 LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL

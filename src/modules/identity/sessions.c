@@ -85,7 +85,7 @@ Rc session_start(Ctx *cx, Call *call, Str user_id, Str user_name)
                        P_STR_OR_NULL(cx->address), P_STR_OR_NULL(agent), P_I64(now),
                        P_I64(now + idle), P_I64(now + SESSION_US)),
                 NULL, &cx->error));
-    cx->actor = (Actor){ACTOR_USER, user_id, user_name, STR_EMPTY, id};
+    cx->actor = (Actor){.kind = ACTOR_USER, .id = user_id, .name = user_name, .session_id = id};
     TRY(audit_write(cx, "auth.signed_in", "Session", id, NULL, NULL));
     if (by_cookie) {
         put_cookie(cx, call, sign_in, cookie);
@@ -142,7 +142,10 @@ static Rc renew(Ctx *cx, Str session, Str *ret_user)
     if (!is_active) {
         return RC_NOT_FOUND;
     }
-    cx->actor = (Actor){ACTOR_USER, *ret_user, rows_dup(rows, 1, cx->arena), STR_EMPTY, session};
+    cx->actor = (Actor){.kind = ACTOR_USER,
+                        .id = *ret_user,
+                        .name = rows_dup(rows, 1, cx->arena),
+                        .session_id = session};
     return RC_OK;
 }
 

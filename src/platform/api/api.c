@@ -329,6 +329,7 @@ Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
         return rc;
     }
     api_rate_init(api);
+    api->denied = api_denied_new(platform);
     metrics_on_scrape(platform->metrics, api_scrape, platform);
     *ret = api;
     return RC_OK;
@@ -337,6 +338,7 @@ Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err)
 void api_free(Api *api)
 {
     if (api) {
+        api_denied_free(api->denied);
         arena_free(api->arena);
     }
 }

@@ -18,8 +18,9 @@
 /* Who is calling? Fills cx->actor or fails RC_UNAUTH. Set by the identity module; with --auth open
  * every caller is the anonymous administrator. */
 typedef Rc (*Authenticate)(Ctx *cx, const Call *call);
-/* May cx->actor do op->action on op->on here? RC_OK or RC_DENIED. */
-typedef Rc (*Authorize)(Ctx *cx, const Call *call);
+/* May cx->actor do op->action on op->on here? RC_OK or RC_DENIED; or RC_NOT_FOUND with
+ * call->is_refused. */
+typedef Rc (*Authorize)(Ctx *cx, Call *call);
 
 /* What became of a request for a static file; all but STATIC_ANSWERED are left to the caller. */
 typedef enum StaticFile { STATIC_NONE, STATIC_ANSWERED, STATIC_WRONG_METHOD } StaticFile;

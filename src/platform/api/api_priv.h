@@ -9,6 +9,7 @@
  *   api_reply.c      conditional requests, headers, the reply against the contract
  *   api_version.c    older versions of the API
  *   api_rate.c       counting against the caller's limits
+ *   api_denied.c     refusals into the audit trail
  *   api_gateway.c    other origins, proxies in front, fields of every answer
  *   api_observe.c    access log, metrics
  *   v8_json.c        what Backstage's runtime says about malformed JSON */
@@ -42,8 +43,11 @@ typedef struct Network {
     unsigned bits;
 } Network;
 
+typedef struct ApiDenied ApiDenied;
+
 struct Api {
     Arena *arena;
+    ApiDenied *denied;
     Platform *platform;
     ApiOptions options;
     HttpApp app;
@@ -118,6 +122,12 @@ void api_rate_init(Api *api);
 MUST_CHECK Rc api_count_address(const Api *api, Ctx *cx, Call *call);
 /* After it; who: what Authenticate gave. Gives who, or RC_RATE. */
 MUST_CHECK Rc api_count_caller(const Api *api, Ctx *cx, Call *call, Rc who);
+
+/* ---- api_denied.c */
+ApiDenied *api_denied_new(Platform *platform);
+void api_denied_free(ApiDenied *list); /* writes what it has */
+/* cx->actor was refused the operation for want of a permission. Any thread, never blocks. */
+void api_denied_note(ApiDenied *list, const Ctx *cx, const Operation *op);
 
 /* ---- api_gateway.c */
 MUST_CHECK Rc api_gateway_init(Api *api, Error *err);

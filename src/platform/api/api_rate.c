@@ -35,9 +35,13 @@ static Str state_field(Arena *arena, LimitKind kind, const LimitResult *result)
                    result->by_quota ? "-day" : "", (long long)result->left, (long long)t);
 }
 
-static Rc refuse(const Api *api, Ctx *cx, Call *call, LimitKind kind, const LimitResult *result)
+static Rc refuse(const Api *api,
+                 Ctx *cx,
+                 Call *call,
+                 LimitKind kind,
+                 const LimitPolicy *policy,
+                 const LimitResult *result)
 {
-    const LimitPolicy *policy = limits_policy(api->options.limits, kind);
     long long most = result->by_quota ? policy->per_day : policy->per_minute;
     call->rate.retry_after_s = MAX(seconds(result->retry_after_us), 1);
     metric_add(api->refused[kind], 1);
@@ -48,21 +52,43 @@ static Rc refuse(const Api *api, Ctx *cx, Call *call, LimitKind kind, const Limi
                 call->rate.retry_after_s == 1 ? "" : "s");
 }
 
-static Rc count(const Api *api, Ctx *cx, Call *call, LimitKind kind, Str subject)
+static void tell(Ctx *cx, Call *call, LimitKind kind, Str policy, const LimitResult *result)
 {
-    Limits *limits = api->options.limits;
-    LimitResult result;
-    TRY(limits_take(limits, kind, subject, time_now_us(), !cx->on_io_thread, &result));
     call->rate.counted = true;
-    call->rate.policy = limits_policy_field(limits, kind);
+    call->rate.policy = policy;
     if (call->rate.policy.len > 0) {
-        call->rate.state = state_field(cx->arena, kind, &result);
+        call->rate.state = state_field(cx->arena, kind, result);
         if (call->http) {
             http_add_field(call->http, STR("RateLimit-Policy"), call->rate.policy);
             http_add_field(call->http, STR("RateLimit"), call->rate.state);
         }
     }
-    return result.allowed ? RC_OK : refuse(api, cx, call, kind, &result);
+}
+
+static Rc count(const Api *api, Ctx *cx, Call *call, LimitKind kind, Str subject)
+{
+    Limits *limits = api->options.limits;
+    LimitResult result;
+    TRY(limits_take(limits, kind, subject, time_now_us(), !cx->on_io_thread, &result));
+    tell(cx, call, kind, limits_policy_field(limits, kind), &result);
+    return result.allowed ? RC_OK
+                          : refuse(api, cx, call, kind, limits_policy(limits, kind), &result);
+}
+
+/* A key may have less than all keys have. */
+static Rc count_key(const Api *api, Ctx *cx, Call *call)
+{
+    Limits *limits = api->options.limits;
+    const Actor *actor = &cx->actor;
+    LimitResult result;
+    if (actor->key_per_minute == 0) {
+        return count(api, cx, call, LIMIT_KEY, actor->key_id);
+    }
+    LimitPolicy own = limits_narrow(limits, LIMIT_KEY, actor->key_per_minute, actor->key_burst);
+    TRY(limits_take_under(limits, LIMIT_KEY, &own, actor->key_id, time_now_us(), !cx->on_io_thread,
+                          &result));
+    tell(cx, call, LIMIT_KEY, limits_narrow_field(cx->arena, LIMIT_KEY, &own), &result);
+    return result.allowed ? RC_OK : refuse(api, cx, call, LIMIT_KEY, &own, &result);
 }
 
 static bool is_uncounted(const Api *api, const Call *call)
@@ -86,7 +112,7 @@ Rc api_count_caller(const Api *api, Ctx *cx, Call *call, Rc who)
         return who;
     }
     if (who == RC_OK && cx->actor.key_id.len > 0) {
-        return count(api, cx, call, LIMIT_KEY, cx->actor.key_id);
+        return count_key(api, cx, call);
     }
     if (who == RC_OK && cx->actor.id.len > 0) {
         return count(api, cx, call, LIMIT_USER, cx->actor.id);

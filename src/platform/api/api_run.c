@@ -197,6 +197,9 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
     if (cx->error.code == RC_OK) {
         fail(cx, rc, "%s", rc_title(rc));
     }
+    if (cx->error.code == RC_DENIED || call->is_refused) {
+        api_denied_note(api->denied, cx, call->op);
+    }
     log_failure(cx, call);
     if (!call->reply.sent) {
         api_reply_error(cx, call, target);

@@ -332,7 +332,7 @@ static Rc only_alice(Ctx *cx, const Call *call)
     return RC_OK;
 }
 
-static Rc may_read(Ctx *cx, const Call *call)
+static Rc may_read(Ctx *cx, Call *call)
 {
     if (!str_is(call->op->action, "read")) {
         return (fail)(cx, RC_DENIED, "%.*s may not %.*s.", STR_ARG(cx->actor.name),

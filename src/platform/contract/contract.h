@@ -176,7 +176,8 @@ struct Call {
     Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
     CallRate rate;
-    Str version; /* the older version of the API that was asked for; "": the newest */
+    bool is_refused; /* for want of a permission, also where the answer hides that (a 404) */
+    Str version;     /* the older version of the API that was asked for; "": the newest */
     struct {
         int status;       /* 0: 200, or 204 without a body */
         Str content_type; /* "": application/json */

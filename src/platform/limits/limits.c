@@ -97,7 +97,7 @@ static void set_policy(Policy *p, const LimitPolicy *given, LimitKind kind)
 {
     const char *name = limit_name(kind);
     int n = 0;
-    p->given = *given;
+    *p = (Policy){.given = *given};
     if (given->per_minute > 0) {
         p->step_us = up(US_PER_MINUTE, given->per_minute); /* rounded: never more than was said */
         p->burst_us = p->step_us * given->burst;
@@ -427,10 +427,16 @@ static bool ask_redis(Shared *s, const Policy *p, const Place *at, LimitResult *
     return true;
 }
 
-Rc limits_take(
-    Limits *limits, LimitKind kind, Str subject, int64_t now_us, bool may_block, LimitResult *ret)
+/* alone: what counts while the Redis is away. */
+static Rc take_by(Limits *limits,
+                  const Policy *p,
+                  const Policy *alone,
+                  LimitKind kind,
+                  Str subject,
+                  int64_t now_us,
+                  bool may_block,
+                  LimitResult *ret)
 {
-    const Policy *p = &limits->policies[kind];
     Shared *s = &limits->shared;
     Place at;
     if (p->step_us == 0 && p->given.per_day == 0) {
@@ -455,8 +461,55 @@ Rc limits_take(
     if (s->alone) {
         metric_add(s->alone, 1);
     }
-    take_alone(&limits->alone[kind], &at, ret);
+    take_alone(alone, &at, ret);
     return RC_OK;
+}
+
+Rc limits_take(
+    Limits *limits, LimitKind kind, Str subject, int64_t now_us, bool may_block, LimitResult *ret)
+{
+    return take_by(limits, &limits->policies[kind], &limits->alone[kind], kind, subject, now_us,
+                   may_block, ret);
+}
+
+/* ---- subjects with bounds of their own */
+
+/* 0 is "as many as one likes" on both sides. */
+static int64_t narrower(int64_t own, int64_t of_kind)
+{
+    return own > 0 && (of_kind == 0 || own < of_kind) ? own : of_kind;
+}
+
+LimitPolicy limits_narrow(const Limits *limits, LimitKind kind, int64_t per_minute, int64_t burst)
+{
+    LimitPolicy p = limits->policies[kind].given;
+    p.per_minute = narrower(per_minute, p.per_minute);
+    if (p.per_minute > 0) {
+        p.burst = MAX(narrower(burst > 0 ? burst : per_minute, p.burst), (int64_t)1);
+    }
+    return p;
+}
+
+Rc limits_take_under(Limits *limits,
+                     LimitKind kind,
+                     const LimitPolicy *policy,
+                     Str subject,
+                     int64_t now_us,
+                     bool may_block,
+                     LimitResult *ret)
+{
+    Policy p, alone;
+    LimitPolicy policy_then = policy_alone(policy, kind);
+    set_policy(&p, policy, kind);
+    set_policy(&alone, &policy_then, kind);
+    return take_by(limits, &p, &alone, kind, subject, now_us, may_block, ret);
+}
+
+Str limits_narrow_field(Arena *arena, LimitKind kind, const LimitPolicy *policy)
+{
+    Policy p;
+    set_policy(&p, policy, kind);
+    return str_dup(arena, str_from(p.field));
 }
 
 /* ---- addresses */

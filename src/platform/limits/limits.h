@@ -72,12 +72,25 @@ void limits_free(Limits *limits);
 MUST_CHECK Rc limits_take(
     Limits *limits, LimitKind kind, Str subject, int64_t now_us, bool may_block, LimitResult *ret);
 
+/* The policy of one subject that has bounds of its own (0: none): never more than its kind's. */
+LimitPolicy limits_narrow(const Limits *limits, LimitKind kind, int64_t per_minute, int64_t burst);
+/* The same as limits_take under such a policy, which must be the subject's at every call. */
+MUST_CHECK Rc limits_take_under(Limits *limits,
+                                LimitKind kind,
+                                const LimitPolicy *policy,
+                                Str subject,
+                                int64_t now_us,
+                                bool may_block,
+                                LimitResult *ret);
+
 /* "user", "key", "address", "auth": as in settings, answers and metrics. */
 const char *limit_name(LimitKind kind);
 const LimitPolicy *limits_policy(const Limits *limits, LimitKind kind);
 /* The field RateLimit-Policy of a kind's answers, as in draft-ietf-httpapi-ratelimit-headers-10:
  * "user";q=200;w=10, "user-day";q=10000;w=86400. "" when the kind has no limit. */
 Str limits_policy_field(const Limits *limits, LimitKind kind);
+/* The same of a narrowed policy. */
+Str limits_narrow_field(Arena *arena, LimitKind kind, const LimitPolicy *policy);
 
 /* What counts as one client of an address: an IPv4 address (also when it is written as IPv6), the
  * /64 of an IPv6 address. Other texts are kept. In the arena or borrowed. */

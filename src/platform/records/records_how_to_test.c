@@ -49,7 +49,7 @@ static int bench_of_page(void **state, bool on_postgres)
     BenchOptions options = {
         .on_postgres = on_postgres,
         .contract = make_contract(arena, bench_folder()),
-        .migrations = {"0003_organizations", "0031_access"},
+        .migrations = {"0003_organizations", "0031_access", "0038_environments"},
         .extra = { .name = "0100_runbooks", .sql = str_cstr(arena,          page_block(arena, "sql"))},
     };
     return bench_new(state, &options);
