@@ -8,5 +8,6 @@
 
 Rc events_prune_run(Ctx *cx, Job *job); /* setting events.retention */
 Rc jobs_prune_run(Ctx *cx, Job *job);   /* settings jobs.retention, JobType.keep_us */
+Rc mail_send_run(Ctx *cx, Job *job);    /* platform/mail: what mail_queue has sealed */
 
 #endif

@@ -2,6 +2,7 @@
  * The Jobs object, queueing, and what a handler calls while it runs. */
 #include "jobs_q_sql.h"
 #include "platform/jobs/jobs_priv.h"
+#include "platform/mail/mail.h"
 #include "platform/platform_jobs.h"
 #include "platform/settings/settings.h"
 
@@ -14,6 +15,11 @@
 static const JobType platform_types[] = {
     {.name = "events.prune", .run = events_prune_run, .concurrency = 1},
     {.name = "jobs.prune",   .run = jobs_prune_run,   .concurrency = 1},
+    {.name = "mail.send",
+     .run = mail_send_run,
+     .max_attempts = MAIL_ATTEMPTS,
+     .backoff_table = mail_backoff,
+     .keep_us = US_PER_HOUR},
 };
 static const JobSchedule platform_schedules[] = {
     {.name = "events.prune", .type = "events.prune", .every_us = US_PER_HOUR       },
