@@ -24,6 +24,35 @@ bool app_is_loopback(Str host)
     return str_is(host, "localhost") || str_is(host, "::1") || str_starts(host, STR("127."));
 }
 
+/* ---- who may read events */
+
+static Rc guard_events(Ctx *cx, EventReader *readers, size_t n)
+{
+    IdentityStay *stays = ARENA_ARRAY(cx->arena, IdentityStay, n);
+    Actor own = cx->actor;
+    Rc rc = RC_OK;
+    for (size_t i = 0; i < n; i++) {
+        stays[i] = (IdentityStay){.actor = readers[i].actor, .mark = readers[i].mark};
+    }
+    TRY(identity_check_stay(cx, stays, n));
+    for (size_t i = 0; i < n && (rc == RC_OK || rc == RC_DENIED); i++) {
+        cx->actor = *readers[i].actor;
+        rc = stays[i].is_out ? RC_DENIED : access_hidden_topics(cx, &readers[i].hidden);
+        readers[i].is_out = rc == RC_DENIED;
+    }
+    cx->actor = own;
+    if (rc == RC_DENIED) {
+        error_clear(&cx->error);
+        rc = RC_OK;
+    }
+    return rc;
+}
+
+static uint64_t guard_epoch(void)
+{
+    return identity_epoch() + access_epoch(); /* both only grow */
+}
+
 /* Who signs in is also asked for rights; an open server asks nobody for anything. */
 static Rc authentication(Platform *p, ApiOptions *options, Error *err)
 {
@@ -31,6 +60,7 @@ static Rc authentication(Platform *p, ApiOptions *options, Error *err)
     if (!str_is(settings_str(p->settings, "auth.mode"), "open")) {
         options->authenticate = identity_authenticate;
         options->authorize = access_authorize;
+        events_set_guard(p->events, guard_events, guard_epoch);
         return access_enforce(p, err);
     }
     if (!app_is_loopback(host)) {
@@ -181,6 +211,9 @@ static void on_notice(void *user, unsigned topics)
     }
     if (topics & TOPIC_IDENTITY) {
         identity_on_notice();
+    }
+    if (topics & (TOPIC_ACCESS | TOPIC_IDENTITY)) {
+        events_wake(p->events); /* streams that may not go on end at once */
     }
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """People and programs with rights of their own on a server that enforces them: their API keys, limits of a key, what is
 written down of refusals, streams that end with the right to them, a catalog in parts."""
+import base64
 import json
 import threading
 import time
@@ -163,3 +164,96 @@ def test_the_rest_is_counted_when_the_server_ends(new_server):
     admin.url = server.url
     rows = [admin.get("/api/audit-logs/" + row["id"]).json() for row in denied_of(admin, user.user["id"])]
     assert len(rows) == 2 and sum(row["after"]["count"] for row in rows) == 20
+
+
+# ---- live streams
+
+def ends_within(stream, seconds=2.0):
+    """Whether the server ends the stream; events before that are read past."""
+    ended = threading.Event()
+
+    def read():
+        try:
+            for _ in stream:
+                pass
+        except (OSError, ValueError, AttributeError):
+            pass
+        ended.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    return ended.wait(seconds)
+
+
+def revocations(admin):
+    """What takes the right to read events away: name, and a function that gives (who reads, how it is taken)."""
+    def session():
+        user = new_user(admin, "stream-session@example.org", role="viewer")
+        return user, lambda: user.post("/api/auth/logout").status in (200, 204)
+
+    def key():
+        user = new_user(admin, "stream-key@example.org", role="viewer")
+        made = user.post("/api/api-keys", {"name": "stream", "scopes": ["Event:read"]})
+        reader = Api(admin.url, headers={"Authorization": "Bearer " + made.json()["key"]})
+        return reader, lambda: user.delete("/api/api-keys/" + made.json()["api_key"]["id"]).status == 204
+
+    def rotated():
+        user = new_user(admin, "stream-rotated@example.org", role="viewer")
+        made = user.post("/api/api-keys", {"name": "stream", "scopes": ["Event:read"]})
+        reader = Api(admin.url, headers={"Authorization": "Bearer " + made.json()["key"]})
+        path = "/api/api-keys/" + made.json()["api_key"]["id"]
+        return reader, lambda: user.post(path + "/rotate", {"overlap_seconds": 0}).status == 200
+
+    def role():
+        user = new_user(admin, "stream-role@example.org", role="viewer")
+        [bound] = admin.get("/api/role-bindings", query={"subject_id": user.user["id"]}).json()["items"]
+        return user, lambda: admin.delete("/api/role-bindings/" + bound["id"]).status == 204
+
+    def account():
+        user = new_user(admin, "stream-account@example.org", role="viewer")
+        return user, lambda: admin.patch("/api/users/" + user.user["id"], {"status": "deactivated"}).status == 200
+
+    return {f.__name__: f for f in (session, key, rotated, role, account)}
+
+
+@pytest.mark.parametrize("what", ["session", "key", "rotated", "role", "account"])
+def test_a_stream_ends_with_the_right_to_it(server, admin, what):
+    reader, take = revocations(admin)[what]()
+    with reader.events() as stream, admin.events() as other:
+        assert "retry" in next(iter(stream))
+        assert take()
+        assert ends_within(stream), "within two seconds"
+        assert not ends_within(other, 0.5), "others go on"
+
+
+def test_a_stream_shows_what_its_reader_may_read(server, admin):
+    viewer = new_user(admin, "stream-viewer@example.org", role="viewer")
+    with viewer.events() as stream, admin.events() as all_of_it:
+        next(iter(stream)), next(iter(all_of_it))
+        made = admin.post("/api/roles", {"name": "seen-by-few", "permissions": ["Team:read"]})
+        assert made.status == 201
+        team = admin.post("/api/teams", {"org_id": ORGANIZATION, "name": "Seen", "slug": "seen"}).json()["id"]
+        types = []
+        for message in stream:
+            if "event" in message:
+                types.append(message["event"])
+                if json.loads(message["data"])["subject"] == team:
+                    break
+        assert types == ["teams.created"]
+        assert next(m for m in all_of_it if "event" in m)["event"] == "roles.created"
+    page = viewer.get("/api/events", query={"types": "*", "limit": 200}).json()["items"]
+    assert page and not {"roles", "users", "role-bindings"} & {e["type"].split(".")[0] for e in page}
+
+
+def test_streams_of_another_process_end_too(new_server):
+    env = {**NO_LIMITS, "FAIRWAY_SECRET_KEY": base64.b64encode(b"k" * 32).decode()}
+    first = new_server(auth=None, env=env, pg=True)
+    admin = first_admin(first)
+    second = new_server(auth=None, env=env, database_url=first.database_url)
+    for what in ("key", "role"):
+        reader, take = revocations(admin)[what]()
+        there = Api(second.url, headers=reader.headers)
+        with there.events() as stream:
+            assert "retry" in next(iter(stream))
+            assert take()
+            assert ends_within(stream)
+        until(lambda: there.get("/api/events").status in (401, 403), deadline_s=2, what="pages too")

@@ -18,6 +18,13 @@ MUST_CHECK Rc access_authorize(Ctx *cx, Call *call);
  * system may do everything, and so may everybody where access_enforce was not called. */
 MUST_CHECK Rc access_check(Ctx *cx, Str action, Str resource, Str scope_kind, Str scope_id);
 
+/* What of the events cx->actor may read: RC_DENIED without Event:read on the platform, else the
+ * topics (events.h) of resources they may not read on all of it, each with a space before and
+ * behind. */
+MUST_CHECK Rc access_hidden_topics(Ctx *cx, Str *ret);
+/* Another number whenever rights have changed, here or (told by TOPIC_ACCESS) elsewhere. */
+uint64_t access_epoch(void);
+
 /* From now on roles count: records show only what the actor may read, and nobody grants what they
  * do not hold. Once per Platform, before requests are served; without it (--auth open) everything
  * is allowed. Fails: RC_LIMIT (the contract has too many permissions), RC_INVALID (roles.yaml). */

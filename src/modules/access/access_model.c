@@ -311,6 +311,20 @@ bool access_grants_deny(const AccessGrants *grants, size_t permission)
     return whole && access_bit(&whole->deny, permission);
 }
 
+bool access_grants_all(const AccessGrants *grants, size_t permission)
+{
+    bool is_allowed = false;
+    for (const MapEntry *e = map_first(&grants->by_scope); e; e = map_next(&grants->by_scope, e)) {
+        const AccessGrant *grant = e->value;
+        if (access_bit(&grant->deny, permission)) {
+            return false;
+        }
+        is_allowed =
+            is_allowed || (grant->kind == SCOPE_PLATFORM && access_bit(&grant->allow, permission));
+    }
+    return is_allowed;
+}
+
 bool access_grants_anywhere(const AccessGrants *grants, size_t permission)
 {
     if (access_grants_deny(grants, permission)) {

@@ -132,6 +132,8 @@ void access_grants_build(Arena *arena,
 bool access_grants_allow(const AccessGrants *grants, size_t permission, const AccessPlace *place);
 /* Is it denied on the platform, and so everywhere? */
 bool access_grants_deny(const AccessGrants *grants, size_t permission);
+/* Is it allowed on the platform and denied nowhere? */
+bool access_grants_all(const AccessGrants *grants, size_t permission);
 /* Is it allowed at some scope at least? */
 bool access_grants_anywhere(const AccessGrants *grants, size_t permission);
 

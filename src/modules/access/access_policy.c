@@ -304,6 +304,14 @@ void access_news(void)
     mutex_unlock(&lock);
 }
 
+uint64_t access_epoch(void)
+{
+    mutex_lock(&lock);
+    uint64_t epoch = changes;
+    mutex_unlock(&lock);
+    return epoch;
+}
+
 static void changed(void *platform)
 {
     const Platform *p = platform;

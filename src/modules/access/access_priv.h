@@ -7,6 +7,7 @@
  *   access_place.c      where a record, or what is about to be one, lies in the tree of scopes
  *   access_decide.c     authorize, check
  *   access_own.c        everybody's own API keys
+ *   access_topics.c     which events an actor may read
  *   access_visible.c    the rows that an actor may read, as SQL
  *   access_hooks.c      what must hold when roles, bindings and teams change
  *   access_explain.c    POST /authz/explain */

@@ -252,6 +252,11 @@ static void *run_writer(void *arg)
     return NULL;
 }
 
+uint64_t identity_epoch(void)
+{
+    return decisions_generation();
+}
+
 /* ---- life */
 
 void decisions_start(Platform *platform)

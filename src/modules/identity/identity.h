@@ -30,6 +30,19 @@ MUST_CHECK Rc identity_reset_link(Ctx *cx, Str email, Str *ret_link);
  * thread; never blocks. */
 void identity_on_notice(void);
 
+/* Of a caller who stays: may they still call, with the same session or key? mark is 0 at first and
+ * theirs from then on: a key that has changed since is another one. */
+typedef struct IdentityStay {
+    const Actor *actor;
+    int64_t *mark;
+    bool is_out; /* out */
+} IdentityStay;
+/* Set-based, in cx's open read scope. */
+MUST_CHECK Rc identity_check_stay(Ctx *cx, IdentityStay *stays, size_t n);
+/* Another number whenever somebody may not call any more, here or (told by TOPIC_IDENTITY)
+ * elsewhere. */
+uint64_t identity_epoch(void);
+
 /* The scopes of an API key (JSON array of patterns), in cx's open scope; RC_NOT_FOUND. */
 MUST_CHECK Rc identity_key_scopes(Ctx *cx, Str key_id, Json **ret);
 

@@ -109,6 +109,36 @@ LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at I
 LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL
 WHERE k.key_hash = $1 OR k.previous_hash = $1
 
+-- Those of the list that may call: id and a number that stays while the same credential counts.
+-- name: sessions_living
+SELECT s.id, 1 FROM user_sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id IN (SELECT value FROM json_each($1)) AND s.revoked_at IS NULL AND s.idle_expires_at > $2 AND s.expires_at > $2
+    AND u.status = 'active' AND u.deleted_at IS NULL
+-- for: pg
+SELECT s.id, CAST(1 AS BIGINT) FROM user_sessions s JOIN users u ON u.id = s.user_id
+WHERE s.id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND s.revoked_at IS NULL AND s.idle_expires_at > $2
+    AND s.expires_at > $2 AND u.status = 'active' AND u.deleted_at IS NULL
+
+-- name: api_keys_living
+SELECT k.id, k.revision FROM api_keys k
+LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL
+WHERE k.id IN (SELECT value FROM json_each($1)) AND k.expires_at > $2 AND (u.id IS NOT NULL OR a.id IS NOT NULL)
+-- for: pg
+SELECT k.id, k.revision FROM api_keys k
+LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
+LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL
+WHERE k.id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND k.expires_at > $2
+    AND (u.id IS NOT NULL OR a.id IS NOT NULL)
+
+-- name: service_accounts_living
+SELECT id, 1 FROM service_accounts
+WHERE id IN (SELECT value FROM json_each($1)) AND status = 'active' AND deleted_at IS NULL AND $2 > 0
+-- for: pg
+SELECT id, CAST(1 AS BIGINT) FROM service_accounts
+WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND status = 'active' AND deleted_at IS NULL
+    AND CAST($2 AS BIGINT) > 0
+
 -- name: api_key_set
 UPDATE api_keys SET key_hash = $2 WHERE id = $1
 

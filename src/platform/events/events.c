@@ -200,6 +200,7 @@ void events_free(Events *events)
         return;
     }
     events_amqp_free(events->amqp);
+    free(events->fresh.at);
     free(events->live.at);
     free(events->behind.at);
     cond_done(&events->news);

@@ -49,6 +49,22 @@ void events_free(Events *events);
 /* Has what is new looked for at once; events is an Events. Any thread, never blocks. */
 void events_wake(void *events);
 
+/* ---- who may read events over HTTP */
+
+/* A type without its last part ("services" of services.updated) is its topic. */
+typedef struct EventReader {
+    const Actor *actor;
+    int64_t *mark; /* the guard's own, 0 at first */
+    bool is_out;   /* may not read, or not any more */
+    Str hidden;    /* topics that it may not read, each with a space before and behind; "" none */
+} EventReader;
+/* Fills is_out and hidden, which live in cx->arena. With cx's open read scope. */
+typedef Rc (*EventsGuard)(Ctx *cx, EventReader *readers, size_t n);
+/* From now on live streams and pages show what the guard lets through. It is asked for a stream
+ * before it begins, for all streams when epoch gives another number than before (within a second;
+ * events_wake makes it at once), and now and then. Before events_start. */
+void events_set_guard(Events *events, EventsGuard guard, uint64_t (*epoch)(void));
+
 /* Events after a position ("" = from the oldest kept), matching a space-separated glob list ("" =
  * all), at most max. */
 MUST_CHECK Rc events_read(Ctx *cx, Str after, Str types, size_t max, Event **ret, size_t *ret_n);

@@ -69,8 +69,10 @@ static Rc answer_page(Ctx *cx, Call *call, const Ask *ask)
                     STR_ARG(event_position_write(from, position)));
     }
     size_t limit = (size_t)call_query_i64(call, "limit", 50);
-    TRY(events_scan(cx->tx, cx->arena, MAX(ask->after, 0), &ask->filter, limit, EVENT_SCAN_MAX,
-                    &page, &cx->error));
+    EventFilter filter = ask->filter;
+    TRY(events_guard_page(cx, &filter));
+    TRY(events_scan(cx->tx, cx->arena, MAX(ask->after, 0), &filter, limit, EVENT_SCAN_MAX, &page,
+                    &cx->error));
     Buf out = buf_init(cx->arena, 64 * MIB);
     buf_lit(&out, "{\"items\":[");
     for (size_t i = 0; i < page.n; i++) {
@@ -121,8 +123,8 @@ static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
         {STR("X-Request-Id"),           cx->request_id          },
     };
     HttpResponse head = {.status = 200, .headers = headers, .n_headers = ARRAY_LEN(headers)};
-    TRY(event_stream_open(cx->platform->events, call->http, &head, &ask->filter, from, note,
-                          &cx->error));
+    EventStart start = {&ask->filter, &cx->actor, from, note};
+    TRY(event_stream_open(cx->platform->events, call->http, &head, &start, &cx->error));
     call->reply.status = 200;
     call->reply.sent = true;
     return RC_OK;

@@ -107,6 +107,7 @@ static Rc work(Events *events, Ctx *cx, bool *ret_busy)
     if (db_kind(cx->platform->db) == DB_POSTGRES) {
         TRY(place_committed(cx));
     }
+    TRY(streams_admit(events, cx));
     TRY(read_new(events, cx, &more_news));
     TRY(streams_catch_up(events, cx, &more_behind));
     *ret_busy = more_news || more_behind;

@@ -5,6 +5,7 @@
  *   events_read.c       positions, filters, reading in order, CloudEvents JSON
  *   events_hub.c        the one thread that places (PostgreSQL) and reads new events
  *   events_stream.c     live streams, fed by the hub
+ *   events_guard.c      which of them may go on, and with what
  *   events_subscribe.c  durable subscriptions, one thread each
  *   events_amqp.c       the subscription that relays to RabbitMQ
  *   events_api.c        GET /api/events */
@@ -36,6 +37,7 @@ typedef struct EventFilter {
     Str globs[EVENT_GLOBS_MAX];
     size_t n_globs; /* 0: every type */
     Str subject;    /* glob; "": every subject */
+    Str hidden;     /* topics, as in EventReader */
 } EventFilter;
 
 /* types: globs separated by spaces or commas. Borrows both. False: too long or too many. */
@@ -73,6 +75,24 @@ MUST_CHECK Rc events_prune_before(Ctx *cx, int64_t cutoff_us, bool *ret_done);
 typedef struct EventStream EventStream;
 typedef struct EventsAmqp EventsAmqp;
 
+struct EventStream {
+    Events *events;
+    HttpStream *http;
+    EventFilter filter;
+    Actor actor;
+    int64_t mark;            /* of the guard */
+    char *filter_text;       /* heap; what filter and actor point into */
+    char *hidden_text;       /* heap; filter.hidden */
+    struct StreamList *list; /* NULL until the hub has taken it */
+    size_t index;            /* in list */
+    int64_t position; /* everything up to here has been sent or does not match; -1: from now on */
+    int64_t written_us, retry_us;
+    EventStream *next; /* joining */
+    /* Guarded by events->lock: */
+    bool is_joined, is_gone;
+    EventStream *next_gone, *prev_gone;
+};
+
 typedef struct StreamList {
     EventStream **at; /* heap */
     size_t n, cap;
@@ -97,10 +117,16 @@ struct Events {
 
     /* the hub's thread */
     Thread hub;
+    StreamList fresh; /* joined, and not yet let in by the guard */
     StreamList live, behind;
+    uint64_t epoch; /* of the guard, when it was last asked about all */
+    int64_t guarded_us;
     size_t next_heartbeat, next_behind; /* where the next round begins in each */
     bool is_failing;
     int64_t poll_us;
+
+    EventsGuard guard; /* NULL: everybody reads everything */
+    uint64_t (*guard_epoch)(void);
 
     EventsAmqp *amqp; /* NULL when the setting amqp.url is empty */
     SubscriptionThread *subscriptions;
@@ -124,17 +150,21 @@ void events_amqp_free(EventsAmqp *amqp); /* closes the connection; NULL is fine 
 extern const Subscription events_amqp_subscription;
 
 /* events_stream.c */
-/* Takes over the answer of r. after: a position, or -1 for only what is new. note: sent first.
- * Fails RC_BUSY, without having answered, when there are too many streams. */
-MUST_CHECK Rc event_stream_open(Events *events,
-                                HttpRequest *r,
-                                const HttpResponse *head,
-                                const EventFilter *filter,
-                                int64_t after,
-                                Str note,
-                                Error *err);
+typedef struct EventStart {
+    const EventFilter *filter;
+    const Actor *actor;
+    int64_t after; /* a position, or -1 for only what is new */
+    Str note;      /* sent first */
+} EventStart;
+/* Takes over the answer of r. Fails RC_BUSY, without having answered, when there are too many
+ * streams. */
+MUST_CHECK Rc event_stream_open(
+    Events *events, HttpRequest *r, const HttpResponse *head, const EventStart *start, Error *err);
 /* The rest is for the hub's thread only. */
 void streams_take_new(Events *events);
+/* Lets a fresh one begin. */
+void stream_let_in(EventStream *s);
+void stream_close(EventStream *s);
 void streams_drop_gone(Events *events);
 /* A batch that follows events->position. */
 void streams_publish(Events *events, Arena *arena, const EventPage *page);
@@ -143,6 +173,11 @@ void streams_publish(Events *events, Arena *arena, const EventPage *page);
 MUST_CHECK Rc streams_catch_up(Events *events, Ctx *cx, bool *ret_more);
 void streams_heartbeat(Events *events);
 void streams_close_all(Events *events);
+
+/* events_guard.c: lets fresh streams in, closes those that may not go on. */
+MUST_CHECK Rc streams_admit(Events *events, Ctx *cx);
+/* The same for one who asks for a page: fails RC_DENIED; sets filter->hidden. */
+MUST_CHECK Rc events_guard_page(Ctx *cx, EventFilter *filter);
 
 /* The event as one server-sent event. */
 void event_write_frame(Buf *out, const Event *event);

@@ -61,9 +61,27 @@ static bool subject_match(Str pattern, Str subject)
                                                    : glob_match(pattern, subject);
 }
 
+/* " services webhooks " has the topic of webhooks.disabled. */
+static bool is_hidden(Str hidden, Str type)
+{
+    Str topic = str_sub(type, 0, MIN(str_rfind_char(type, '.'), type.len));
+    for (size_t at = 1; at < hidden.len;) {
+        Str rest = str_from_index(hidden, at);
+        size_t len = MIN(str_find_char(rest, ' '), rest.len);
+        if (str_eq(str_sub(rest, 0, len), topic)) {
+            return true;
+        }
+        at += len + 1;
+    }
+    return false;
+}
+
 bool event_filter_match(const EventFilter *filter, const Event *event)
 {
     bool fits = filter->n_globs == 0;
+    if (filter->hidden.len > 0 && is_hidden(filter->hidden, event->type)) {
+        return false;
+    }
     for (size_t i = 0; i < filter->n_globs && !fits; i++) {
         fits = glob_match(filter->globs[i], event->type);
     }

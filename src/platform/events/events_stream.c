@@ -2,7 +2,10 @@
  * Live streams (server-sent events). The hub alone decides what a stream gets, so nothing is lost
  * or sent twice where reading from the database ends and live delivery begins:
  *
- *   joining --> behind: its next events are read from the database, a page per turn
+ *   joining --> fresh, until the guard has let it in (events_guard.c)
+ *                 |
+ *                 v
+ *               behind: its next events are read from the database, a page per turn
  *                 |  ^
  *    caught up    v  |  the client does not take what it is sent
  *               live: gets each batch that the hub reads, formatted once for all
@@ -24,21 +27,6 @@
 #define CHUNK_BYTES (64 * KIB)
 
 enum { BEHIND_PER_TURN = 32, HEARTBEAT_STEPS = 7 };
-
-struct EventStream {
-    Events *events;
-    HttpStream *http;
-    EventFilter filter;
-    char *filter_text; /* heap; what filter points into */
-    StreamList *list;  /* NULL until the hub has taken it */
-    size_t index;      /* in list */
-    int64_t position;  /* everything up to here has been sent or does not match; -1: from now on */
-    int64_t written_us, retry_us;
-    EventStream *next; /* joining */
-    /* Guarded by events->lock: */
-    bool is_joined, is_gone;
-    EventStream *next_gone, *prev_gone;
-};
 
 /* ---- lists */
 
@@ -97,25 +85,30 @@ static void on_gone(void *user)
     mutex_unlock(&s->events->lock);
 }
 
-/* The request's memory goes, the stream stays: one block for all the filter's texts. */
-static void copy_filter(EventStream *s, const EventFilter *filter)
+/* The request's memory goes, the stream stays: one block for all texts. */
+static void copy_texts(EventStream *s, const EventStart *start)
 {
-    size_t bytes = filter->subject.len;
-    for (size_t i = 0; i < filter->n_globs; i++) {
-        bytes += filter->globs[i].len;
+    s->filter = *start->filter;
+    s->actor = *start->actor;
+    Str *texts[EVENT_GLOBS_MAX + 5] = {&s->filter.subject, &s->actor.id, &s->actor.name,
+                                       &s->actor.key_id, &s->actor.session_id};
+    size_t bytes = 0, n = 5;
+    for (size_t i = 0; i < s->filter.n_globs; i++) {
+        texts[n++] = &s->filter.globs[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        bytes += texts[i]->len;
     }
     char *out = malloc(bytes + 1);
     ASSERT(out != NULL);
     s->filter_text = out;
-    s->filter.n_globs = filter->n_globs;
-    for (size_t i = 0; i <= filter->n_globs; i++) {
-        Str from = i < filter->n_globs ? filter->globs[i] : filter->subject;
-        Str *to = i < filter->n_globs ? &s->filter.globs[i] : &s->filter.subject;
-        if (from.len > 0) {
-            memcpy(out, from.ptr, from.len);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = texts[i]->len;
+        if (len > 0) {
+            memcpy(out, texts[i]->ptr, len);
         }
-        *to = str_of(out, from.len);
-        out += from.len;
+        *texts[i] = str_of(out, len);
+        out += len;
     }
 }
 
@@ -134,13 +127,8 @@ static void join(EventStream *s)
     mutex_unlock(&events->lock);
 }
 
-Rc event_stream_open(Events *events,
-                     HttpRequest *r,
-                     const HttpResponse *head,
-                     const EventFilter *filter,
-                     int64_t after,
-                     Str note,
-                     Error *err)
+Rc event_stream_open(
+    Events *events, HttpRequest *r, const HttpResponse *head, const EventStart *start, Error *err)
 {
     if (atomic_fetch_add(&events->n_streams, 1) >= EVENT_STREAMS_MAX) {
         atomic_fetch_sub(&events->n_streams, 1);
@@ -151,11 +139,11 @@ Rc event_stream_open(Events *events,
     EventStream *s = calloc(1, sizeof(*s));
     ASSERT(s != NULL);
     s->events = events;
-    s->position = after;
-    copy_filter(s, filter);
+    s->position = start->after;
+    copy_texts(s, start);
     metric_add(events->streams_gauge, 1);
     s->http = http_respond_stream(r, head, STREAM_BUFFER, on_gone, s);
-    IGNORE(http_stream_write(s->http, note)); /* gone already: the hub will learn it */
+    IGNORE(http_stream_write(s->http, start->note)); /* gone already: the hub will learn it */
     join(s);
     return RC_OK;
 }
@@ -176,7 +164,7 @@ static void unlink_gone(EventStream *s)
 }
 
 /* Not under events->lock: closing waits for an on_gone that is running. */
-static void stream_close(EventStream *s)
+void stream_close(EventStream *s)
 {
     http_stream_close(s->http);
     unlink_gone(s);
@@ -186,6 +174,7 @@ static void stream_close(EventStream *s)
     atomic_fetch_sub(&s->events->n_streams, 1);
     metric_add(s->events->streams_gauge, -1);
     free(s->filter_text);
+    free(s->hidden_text);
     free(s);
 }
 
@@ -210,6 +199,9 @@ void streams_drop_gone(Events *events)
 void streams_close_all(Events *events)
 {
     streams_take_new(events);
+    while (events->fresh.n > 0) {
+        stream_close(events->fresh.at[events->fresh.n - 1]);
+    }
     while (events->live.n > 0) {
         stream_close(events->live.at[events->live.n - 1]);
     }
@@ -222,7 +214,7 @@ void streams_close_all(Events *events)
 
 static bool is_filtered(const EventStream *s)
 {
-    return s->filter.n_globs > 0 || s->filter.subject.len > 0;
+    return s->filter.n_globs > 0 || s->filter.subject.len > 0 || s->filter.hidden.len > 0;
 }
 
 /* What the client does not take it gets later, from the database, after s->position. */
@@ -318,10 +310,16 @@ void streams_take_new(Events *events)
         if (s->position < 0) {
             s->position = events->position;
         }
-        list_add(s->position >= events->position ? &events->live : &events->behind, s);
-        greet(s);
+        list_add(&events->fresh, s);
         s = next;
     }
+}
+
+void stream_let_in(EventStream *s)
+{
+    Events *events = s->events;
+    move_to(s, s->position >= events->position ? &events->live : &events->behind);
+    greet(s);
 }
 
 /* One page; *ret_closed: it has stalled. */

@@ -47,8 +47,9 @@ static void serve_stream(void *user, HttpRequest *r)
     (void)user;
     ASSERT(event_position_parse(str_from_index(http_path(r), 1), &after));
     ASSERT(event_filter_parse(STR("test.*"), STR_EMPTY, &filter));
-    ASSERT(event_stream_open(t->platform.events, r, &head, &filter, after, STR_EMPTY, &err) ==
-           RC_OK);
+    static const Actor nobody = {.kind = ACTOR_ANONYMOUS};
+    EventStart start = {&filter, &nobody, after, STR_EMPTY};
+    ASSERT(event_stream_open(t->platform.events, r, &head, &start, &err) == RC_OK);
 }
 
 static void refuse(void *user, HttpRequest *r, const Error *err)
