@@ -2414,6 +2414,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the providers to sign in with
+         * @description List the providers to sign in with.
+         */
+        get: operations["auth.providers.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/providers/{id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Begin to sign in with a provider
+         * @description For browsers: sends them to the provider, with a cookie that ties the sign-in to the browser. It has to be finished
+         *     within ten minutes. When it cannot begin, a browser is sent to the page, which says why; others get a problem.
+         */
+        get: operations["auth.providers.start"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/providers/{id}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from a provider
+         * @description The redirect URI that is registered at the provider. Signs in by a session cookie and sends the browser on, or to the
+         *     page, which says why not.
+         */
+        get: operations["auth.providers.callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's accounts at providers
+         * @description List one's accounts at providers.
+         */
+        get: operations["auth.identities.list"];
+        put?: never;
+        /**
+         * Begin to link an account at a provider
+         * @description For browsers that have signed in by a session cookie: send them to the `url` of the answer. They come back with the
+         *     account linked. It has to be finished within ten minutes, in the same session.
+         */
+        post: operations["auth.identities.link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Unlink one of one's accounts at providers
+         * @description The last way to sign in cannot be taken away.
+         */
+        delete: operations["auth.identities.unlink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sources": {
         parameters: {
             query?: never;
@@ -3922,6 +4029,8 @@ export interface components {
              * @description Since when.
              */
             readonly joined_at?: string;
+            /** @description The sign-in provider whose groups say so; it is looked at anew at each sign-in. Absent: somebody here has said so. */
+            readonly source?: string;
             /**
              * Format: date-time
              * @description Created at this time.
@@ -4560,6 +4669,64 @@ export interface components {
             entry_points: components["schemas"]["ServiceNode"][];
             /** @description All of them, nearest first. */
             nodes: components["schemas"]["ServiceNode"][];
+        };
+        /** @description A system whose accounts can be signed in with. */
+        SignInProvider: {
+            /** @description Its id in the settings. */
+            id: string;
+            /** @description What people call it. */
+            title: string;
+            /**
+             * @description How it is spoken to.
+             * @enum {string}
+             */
+            kind: "oidc" | "github";
+        };
+        /** @description Providers. */
+        SignInProviderList: {
+            /** @description The providers. */
+            items: components["schemas"]["SignInProvider"][];
+        };
+        /** @description An account at a provider that its owner can sign in with. */
+        UserIdentity: {
+            /**
+             * Format: uuid
+             * @description Identifier of the link.
+             */
+            id: string;
+            /** @description The id of the provider in the settings when it was last used. */
+            provider: string;
+            /** @description The provider as it calls itself. */
+            issuer: string;
+            /** @description What the account is called there. */
+            label?: string;
+            /**
+             * Format: date-time
+             * @description When it was linked.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description The last sign-in with it.
+             */
+            last_used_at: string;
+        };
+        /** @description Accounts at providers. */
+        UserIdentityList: {
+            /** @description The accounts. */
+            items: components["schemas"]["UserIdentity"][];
+        };
+        /** @description What to link. */
+        IdentityLink: {
+            /** @description The id of the provider. */
+            provider: string;
+            /** @description Where to go on afterwards: a path of this server. */
+            return_to?: string;
+        };
+        /** @description Where the linking goes on. */
+        IdentityLinkBegun: {
+            /** @description The address of the provider to send the browser to. */
+            url: string;
         };
         /**
          * @description A root that the catalog reads, from the configuration or registered through the API.
@@ -5896,6 +6063,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The sign-in with the provider did not work; `detail` says what to do. */
+        ProviderFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
     };
     parameters: {
         /** @description Only what this actor did; its id, or its name. */
@@ -5971,6 +6147,11 @@ export interface components {
         UserId: string;
         /** @description Identifier of the job. */
         JobId: string;
+        /**
+         * @description Its id in the settings.
+         * @example github
+         */
+        SignInProviderId: string;
         /** @description Identifier of the webhook. */
         WebhookId: string;
     };
@@ -11231,9 +11412,9 @@ export interface operations {
                 /** @description Also count all items that match. */
                 total?: components["parameters"]["Total"];
                 /** @description Fields to sort by; a minus sign reverses one. */
-                sort?: ("id" | "-id" | "team_id" | "-team_id" | "user_id" | "-user_id" | "role" | "-role" | "joined_at" | "-joined_at" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
+                sort?: ("id" | "-id" | "team_id" | "-team_id" | "user_id" | "-user_id" | "role" | "-role" | "joined_at" | "-joined_at" | "source" | "-source" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by")[];
                 /** @description Answer only these members. */
-                fields?: ("id" | "team_id" | "user_id" | "role" | "joined_at" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
+                fields?: ("id" | "team_id" | "user_id" | "role" | "joined_at" | "source" | "created_at" | "created_by" | "updated_at" | "updated_by")[];
                 /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 id?: string[];
                 /** @description Only those whose team_id is this; repeat for several. Also team_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -11244,6 +11425,8 @@ export interface operations {
                 role?: ("lead" | "member")[];
                 /** @description Only those whose joined_at is this; repeat for several. Also joined_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 joined_at?: string[];
+                /** @description Only those whose source is this; repeat for several. Also source[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                source?: string[];
                 /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 created_at?: string[];
                 /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -13601,6 +13784,193 @@ export interface operations {
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.providers.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those of the setting `auth.providers`, in its order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInProviderList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.providers.start": {
+        parameters: {
+            query?: {
+                /** @description Where to go on afterwards: a path of this server. */
+                return_to?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Its id in the settings.
+                 * @example github
+                 */
+                id: components["parameters"]["SignInProviderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider. */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderFailed"];
+            503: components["responses"]["ProviderFailed"];
+        };
+    };
+    "auth.providers.callback": {
+        parameters: {
+            query?: {
+                /** @description What the sign-in began with. */
+                state?: string;
+                /** @description What the provider gives tokens for. */
+                code?: string;
+                /** @description The issuer (RFC 9207). */
+                iss?: string;
+                /** @description Why the provider refuses. */
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Its id in the settings.
+                 * @example github
+                 */
+                id: components["parameters"]["SignInProviderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in. */
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["ProviderFailed"];
+            403: components["responses"]["ProviderFailed"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ProviderFailed"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderFailed"];
+            503: components["responses"]["ProviderFailed"];
+        };
+    };
+    "auth.identities.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those one can sign in with, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserIdentityList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.identities.link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityLink"];
+            };
+        };
+        responses: {
+            /** @description Where to send the browser. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityLinkBegun"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            502: components["responses"]["ProviderFailed"];
+            503: components["responses"]["ProviderFailed"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.identities.unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the link. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is unlinked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "sources.list": {

@@ -3,6 +3,7 @@
 #include "modules/identity/identity.h"
 
 #include "modules/identity/identity_priv.h"
+#include "modules/identity/providers.h"
 #include "platform/secrets/secrets.h"
 #include "platform/settings/settings.h"
 
@@ -65,12 +66,17 @@ static Rc start(Ctx *cx)
 {
     decisions_start(cx->platform);
     bool is_open = str_is(settings_str(cx->platform->settings, "auth.mode"), "open");
-    return is_open ? RC_OK : keys_ensure(cx);
+    if (is_open) {
+        return RC_OK;
+    }
+    TRY(providers_start(cx->platform, &cx->error));
+    return keys_ensure(cx);
 }
 
 static void stop(Platform *platform)
 {
     (void)platform;
+    providers_stop();
     decisions_stop();
     keys_forget();
 }
@@ -90,7 +96,8 @@ static const JobSchedule schedules[] = {
 };
 
 static const SealedColumn sealed[] = {
-    {.table = "signing_keys", .column = "private_key"},
+    {.table = "signing_keys",   .column = "private_key"},
+    {.table = "sign_in_states", .column = "verifier"   },
 };
 
 const Module identity_module = {

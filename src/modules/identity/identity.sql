@@ -180,3 +180,53 @@ DELETE FROM refresh_tokens WHERE expires_at < $1
 
 -- name: prune_one_time
 DELETE FROM one_time_tokens WHERE expires_at < $1 AND purpose <> 'bootstrap'
+
+-- Sign-in by providers.
+
+-- name: state_add
+INSERT INTO sign_in_states (id, provider, browser_hash, nonce, verifier, return_to, user_id, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- Of callers with the same state one gets a row.
+-- name: state_take
+DELETE FROM sign_in_states WHERE id = $1 AND provider = $2 AND browser_hash = $3 AND expires_at > $4
+RETURNING nonce, verifier, return_to, user_id
+
+-- name: prune_states
+DELETE FROM sign_in_states WHERE expires_at < $1
+
+-- name: user_by_identity
+SELECT u.id, u.name, CASE WHEN u.deleted_at IS NULL THEN u.status ELSE '' END
+FROM user_identities i JOIN users u ON u.id = i.user_id WHERE i.issuer = $1 AND i.subject = $2
+
+-- name: identity_put
+INSERT INTO user_identities (id, user_id, issuer, subject, provider, label, created_at, last_used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+ON CONFLICT (issuer, subject) DO UPDATE SET provider = $5, label = $6, last_used_at = $7
+WHERE user_identities.user_id = $2
+
+-- name: identities_list
+SELECT id, provider, issuer, label, created_at, last_used_at FROM user_identities WHERE user_id = $1
+ORDER BY created_at, id LIMIT $2
+
+-- name: identity_delete
+DELETE FROM user_identities WHERE id = $1 AND user_id = $2 RETURNING provider
+
+-- name: other_ways_in
+SELECT (SELECT COUNT(*) FROM user_passwords WHERE user_id = $1)
+    + (SELECT COUNT(*) FROM user_identities WHERE user_id = $1 AND id <> $2)
+
+-- name: teams_named
+SELECT t.id, t.slug, t.name, o.slug FROM teams t JOIN organizations o ON o.id = t.org_id
+WHERE t.deleted_at IS NULL AND o.deleted_at IS NULL
+    AND (t.slug IN (SELECT value FROM json_each($1)) OR t.name IN (SELECT value FROM json_each($1)))
+ORDER BY t.created_at, t.id LIMIT $2
+-- for: pg
+SELECT t.id, t.slug, t.name, o.slug FROM teams t JOIN organizations o ON o.id = t.org_id
+WHERE t.deleted_at IS NULL AND o.deleted_at IS NULL
+    AND (t.slug IN (SELECT json_array_elements_text(CAST($1 AS JSON)))
+        OR t.name IN (SELECT json_array_elements_text(CAST($1 AS JSON))))
+ORDER BY t.created_at, t.id LIMIT $2
+
+-- name: memberships_of_user
+SELECT id, team_id, source FROM team_memberships WHERE user_id = $1 ORDER BY joined_at, id LIMIT $2

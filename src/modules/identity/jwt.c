@@ -67,9 +67,7 @@ Str jws_sign(Arena *arena, EVP_PKEY *key, Str header, Str payload)
     return buf_str(&out);
 }
 
-/* RFC 7515 section 2: no padding, no other alphabet, no bits that do not count, so that a token has
- * one form. */
-static bool unbase64url(Arena *arena, Str text, size_t max, Str *ret)
+bool jws_unbase64url(Arena *arena, Str text, size_t max, Str *ret)
 {
     Buf out = buf_init(arena, max);
     if (text.len == 0 || text.len > 2 * max || !buf_unbase64(&out, text) || !buf_ok(&out)) {
@@ -79,14 +77,10 @@ static bool unbase64url(Arena *arena, Str text, size_t max, Str *ret)
     return str_eq(base64url(arena, *ret), text);
 }
 
-typedef struct Parts {
-    Str header, payload, signature, signed_part; /* the last as written, the others in base64url */
-} Parts;
-
-static bool split(Str token, Parts *ret)
+bool jws_split(Str token, size_t max, JwsParts *ret)
 {
     Str rest = token;
-    if (token.len > JWT_MAX || !str_split(&rest, '.', &ret->header) || !rest.ptr ||
+    if (token.len > max || !str_split(&rest, '.', &ret->header) || !rest.ptr ||
         !str_split(&rest, '.', &ret->payload) || !rest.ptr ||
         !str_split(&rest, '.', &ret->signature) || rest.ptr) {
         return false;
@@ -95,10 +89,10 @@ static bool split(Str token, Parts *ret)
     return true;
 }
 
-static bool is_signed(Arena *arena, EVP_PKEY *key, const Parts *parts)
+static bool is_signed(Arena *arena, EVP_PKEY *key, const JwsParts *parts)
 {
     Str signature;
-    if (!unbase64url(arena, parts->signature, SIGNATURE_SIZE, &signature) ||
+    if (!jws_unbase64url(arena, parts->signature, SIGNATURE_SIZE, &signature) ||
         signature.len != SIGNATURE_SIZE) {
         return false;
     }
@@ -113,8 +107,8 @@ static bool is_signed(Arena *arena, EVP_PKEY *key, const Parts *parts)
 
 bool jws_is_signed(Arena *arena, EVP_PKEY *key, Str token)
 {
-    Parts parts;
-    return split(token, &parts) && is_signed(arena, key, &parts);
+    JwsParts parts;
+    return jws_split(token, JWT_MAX, &parts) && is_signed(arena, key, &parts);
 }
 
 /* ---- JWT */
@@ -140,7 +134,7 @@ static Json *parse(Arena *arena, Str part, size_t max)
     Json *v = NULL;
     Str text;
     Error err = {0};
-    if (!unbase64url(arena, part, max, &text) ||
+    if (!jws_unbase64url(arena, part, max, &text) ||
         json_parse(arena, text, &limits, &v, &err) != RC_OK || !json_is(v, JSON_OBJECT)) {
         return NULL;
     }
@@ -162,8 +156,8 @@ static bool has_only_ours(const Json *header)
 
 Str jwt_kid(Arena *arena, Str token)
 {
-    Parts parts;
-    if (!split(token, &parts)) {
+    JwsParts parts;
+    if (!jws_split(token, JWT_MAX, &parts)) {
         return STR_EMPTY;
     }
     const Json *header = parse(arena, parts.header, HEADER_MAX);
@@ -207,9 +201,9 @@ static const char *check_claims(const Json *payload, Str issuer, int64_t now_s, 
 const char *
 jwt_verify(Arena *arena, EVP_PKEY *key, Str token, Str issuer, int64_t now_s, JwtClaims *ret)
 {
-    Parts parts;
+    JwsParts parts;
     JwtClaims claims;
-    if (jwt_kid(arena, token).len == 0 || !split(token, &parts)) {
+    if (jwt_kid(arena, token).len == 0 || !jws_split(token, JWT_MAX, &parts)) {
         return "form";
     }
     if (!is_signed(arena, key, &parts)) {

@@ -24,6 +24,15 @@ void ed25519_public_of(EVP_PKEY *key, uint8_t out[ED25519_KEY_SIZE]);
 /* RFC 7638, base64url: the kid. */
 Str jwk_thumbprint(Arena *arena, EVP_PKEY *key);
 
+/* RFC 7515 section 2: no padding, no other alphabet, no bits that do not count, so that a text has
+ * one form. False also for more than max bytes. */
+MUST_CHECK bool jws_unbase64url(Arena *arena, Str text, size_t max, Str *ret);
+typedef struct JwsParts {
+    Str header, payload, signature, signed_part; /* the last as written, the others in base64url */
+} JwsParts;
+/* The three parts of a compact JWS of at most max bytes. Borrows token. */
+MUST_CHECK bool jws_split(Str token, size_t max, JwsParts *ret);
+
 /* header and payload are JSON texts. */
 Str jws_sign(Arena *arena, EVP_PKEY *key, Str header, Str payload);
 /* Is the signature of a compact JWS that of the key? */

@@ -129,6 +129,23 @@ const SettingDef settings_table[] = {
      .choices = "open required",
      .help = "`open`: every caller is the administrator, refused unless `server.host` is loopback. "
              "`required`: every operation that is not public needs credentials."},
+    {.name = "auth.providers",
+     .type = SETTING_JSON,
+     .backstage = "auth.providers",
+     .secret = true,
+     .help = "Providers to sign in with, by id: see [Sign in with OIDC or GitHub](../how-to/sign-in-with-a-provider.md). Backstage's "
+             "`github` and `oidc` are understood."},
+    {.name = "auth.environment",
+     .type = SETTING_STRING,
+     .otherwise = "development",
+     .backstage = "auth.environment",
+     .help = "Which section of a provider counts that is written as in Backstage."},
+    {.name = "auth.allow",
+     .type = SETTING_STRING,
+     .otherwise = "",
+     .reload = RELOAD_LIVE,
+     .help = "Hosts at internal addresses that sign-in providers may be asked at, also by http, separated by commas (a list in a file): "
+             "`host` or `host:port`; `*` stands for any text."},
     {.name = "limits.mode",
      .type = SETTING_STRING,
      .otherwise = "auto",
