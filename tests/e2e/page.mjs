@@ -254,6 +254,35 @@ const scenarios = {
     await page.waitForSelector("text=Sign out");
   },
 
+  // By a real OpenID Provider: there, back, out, and there again to give up.
+  async provider(page) {
+    await page.route((address) => address.hostname !== "127.0.0.1", (route) => route.fulfill({ status: 200, body: "" })); // fonts of its forms
+    await page.goto(`${url}/catalog?kind=API`);
+    await page.click("a:has-text('Sign in with Example login')");
+    await page.fill("input[name=login]", "grace");
+    await page.fill("input[name=password]", "any");
+    await page.click("button[type=submit]");
+    await page.click("button[type=submit]"); // consents
+    await page.waitForSelector("text=Sign out");
+    assert.equal(page.url(), `${url}/catalog?kind=API`, "where it began");
+    const cookies = (await page.context().cookies()).filter((c) => c.name.startsWith("__Host-"));
+    assert.deepEqual(cookies.map((c) => [c.name, c.httpOnly, c.secure, c.sameSite]).sort(), [
+      ["__Host-fairway", true, true, "Lax"],
+      ["__Host-fairway-sign-in", true, true, "Lax"],
+    ]);
+    await page.click("text=Sign out");
+    await page.waitForSelector("a:has-text('Sign in with Example login')");
+    await shoot(page, "sign-in-providers");
+    await accessible(page, "sign-in with providers");
+    await page.context().clearCookies(); // the provider does not know the browser any more
+    await page.click("a:has-text('Sign in with Example login')");
+    await page.click("a:has-text('Cancel')");
+    await page.waitForSelector("[role=alert]:has-text('cancelled at the provider')");
+    assert.equal(new URL(page.url()).hash, "", "the address line does not keep it");
+    await shoot(page, "sign-in-cancelled");
+    await accessible(page, "sign-in cancelled");
+  },
+
   // With 120 entities called many-000 …
   async pages(page) {
     await open(page, "/catalog?kind=Component");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page at / in Chromium, against the real program: every scenario of page.mjs, each look of it free of
 accessibility violations. FAIRWAY_SHOTS=folder keeps pictures to look at."""
+import json
 import os
 import pathlib
 import shutil
@@ -9,7 +10,8 @@ import subprocess
 import pytest
 
 from support import wait
-from support.identity import link_of
+from support.identity import NO_LIMITS, first_admin, grant, link_of
+from support.providers import OpenIdProvider, free_port
 from support.server import ROOT, FairwayServer
 
 HERE = pathlib.Path(__file__).parent
@@ -80,6 +82,24 @@ def test_sign_in(packages, new_server, monkeypatch):
     server = new_server(auth=None)
     monkeypatch.setenv("ONE_TIME", link_of(server))
     play(packages, server.url, "signin")
+
+
+def test_sign_in_by_a_provider(packages, binary):
+    """By its button, through the forms of a real OpenID Provider, to the page that was asked for."""
+    why = OpenIdProvider.install()
+    if why:
+        pytest.skip(why)
+    port = free_port()
+    with OpenIdProvider(f"http://127.0.0.1:{port}/api/auth/providers/corp/callback") as provider:
+        settings = provider.settings(title="Example login", trusted_domains=["example.org"])
+        server = FairwayServer(auth=None, env=NO_LIMITS,
+                               config=json.dumps({"auth": {"allow": "127.0.0.1", "providers": {"corp": settings}}}))
+        server.port = port
+        with server:
+            admin = first_admin(server)
+            invited = admin.post("/api/users", {"email": "grace@example.org", "name": "Grace Hopper"})
+            grant(admin, invited.json()["id"], "viewer")
+            play(packages, server.url, "provider")
 
 
 def component(name, description):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signing in by password, following a one-time link, signing out. The session is a cookie that this page cannot read.
 import { h, replace } from "./dom";
+import { mountProviders } from "./signin_providers";
 
 interface Me {
   kind: string;
@@ -50,6 +51,7 @@ export function showSignIn(main: HTMLElement): void {
   if (main.querySelector("form[data-sign-in]")) return;
   const fields = [field("Email", "email", "email", "username"), field("Password", "password", "password", "current-password")];
   show(main, form("Sign in", "Sign in", fields, (values) => post("/api/auth/login", { ...values, cookie: true })));
+  void mountProviders(main);
 }
 
 /** The token in "#one-time=…", which the address line does not keep. */
