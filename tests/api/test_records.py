@@ -28,6 +28,22 @@ def test_first_organization_is_there(each_api):
     assert each_api.get(f"/api/organizations/{DEFAULT_ORGANIZATION}").json() == found[0]
 
 
+def test_an_empty_precondition_is_none_that_holds(each_api):
+    """Taken for absent, it would make the change unconditional."""
+    team = make_team(each_api)
+    path = team.headers["Location"]
+    answer = each_api.patch(path, {"name": "x"}, headers={"If-Match": ""})
+    assert answer.status == 400 and answer.json()["errors"][0]["pointer"] == "header:If-Match"
+    assert each_api.get(path).json()["name"] == "Team"
+
+
+def test_null_gives_a_field_its_default(each_api):
+    """As in a whole record that leaves it out; the column takes no null."""
+    made = each_api.post("/api/service-accounts", {"name": slug("null"), "status": "disabled"})
+    cleared = each_api.patch(made.headers["Location"], {"status": None})
+    assert cleared.status == 200 and cleared.json()["status"] == "active", cleared
+
+
 def test_life_of_a_record(each_api):
     name = slug("life")
     created = each_api.post("/api/organizations", {"name": "Acme", "slug": name, "settings": {"a": {"b": 1}}})

@@ -173,9 +173,11 @@ static size_t read_param(const Check *c, const OperationParam *p, Json **ret)
         return c->call->n_query ? read_query(c, p, ret) : 0;
     }
     if (p->in == PARAM_IN_HEADER) {
-        value = call_header(c->call, str_cstr(c->cx->arena, p->name));
-        if (value.len == 0) {
-            return 0;
+        const char *name = str_cstr(c->cx->arena, p->name);
+        value = call_header(c->call, name);
+        if (value.len == 0 && !call_has_header(c->call, name)) {
+            return 0; /* an empty one is a value: an empty If-Match must not make a change
+                         unconditional */
         }
     } else {
         for (size_t i = 0; i < c->call->n_path; i++) {

@@ -95,6 +95,19 @@ Str call_header(const Call *call, const char *name)
     return STR_EMPTY;
 }
 
+bool call_has_header(const Call *call, const char *name)
+{
+    if (call->http) {
+        return http_has_header(call->http, name);
+    }
+    for (size_t i = 0; i < call->n_headers; i++) {
+        if (str_eq_nocase(call->headers[i].name, str_from(name))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void reply_json(Call *call, int status, Str text)
 {
     reply_text(call, status, "", text);

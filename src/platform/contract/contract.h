@@ -196,7 +196,8 @@ call_query_i64(const Call *call, const char *name, int64_t otherwise); /* valida
 bool call_query_bool(const Call *call, const char *name, bool otherwise);
 /* All values of a repeated parameter, in order. */
 const Str *call_query_all(Ctx *cx, const Call *call, const char *name, size_t *ret_n);
-Str call_header(const Call *call, const char *name);
+Str call_header(const Call *call, const char *name); /* "" when absent */
+bool call_has_header(const Call *call, const char *name);
 
 void reply_json(Call *call, int status, Str text); /* text in cx->arena or static */
 void reply_json_tree(Ctx *cx, Call *call, int status, const Json *v);

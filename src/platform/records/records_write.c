@@ -241,15 +241,32 @@ static Json *whole_state(
     return after;
 }
 
+static const Json *default_of(const RecordSpec *spec, Str name)
+{
+    for (size_t i = 0; i < spec->type.n_fields; i++) {
+        if (str_eq(spec->type.fields[i].name, name)) {
+            return json_get_c(spec->type.fields[i].schema, "default");
+        }
+    }
+    return NULL;
+}
+
 static Json *patched_state(Ctx *cx, const RecordSpec *spec, const Json *patch, const Json *old)
 {
     ASSERT(patch);
     Json *after = json_merge_patch(cx->arena, old, patch);
-    /* A merge patch removes members; a record's field that takes null has it as its value. */
+    /* A merge patch removes members; a record's field that takes null has it as its value, and one
+     * with a default has that, as in a whole record that leaves it out. */
     for (uint32_t i = 0; i < patch->n; i++) {
         const Column *column = spec_column(spec, patch->members[i].key);
-        if (patch->members[i].value->type == JSON_NULL && column && column->null_is_shown) {
-            json_set(cx->arena, after, column->name, json_null(cx->arena));
+        if (patch->members[i].value->type != JSON_NULL || !column) {
+            continue;
+        }
+        const Json *otherwise = default_of(spec, column->name);
+        if (column->null_is_shown || otherwise) {
+            json_set(cx->arena, after, column->name,
+                     column->null_is_shown ? json_null(cx->arena)
+                                           : json_clone(cx->arena, otherwise));
         }
     }
     return after;
