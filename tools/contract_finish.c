@@ -103,8 +103,12 @@ static void add_standard(Tool *t, const OperationAt *at, Json *r)
         add(t, r, f.credentials, "401", "BackstageError");
         add(t, r, f.credentials, "403", "BackstageError");
         add(t, r, f.path_params, "404", "BackstageError");
+        add(t, r, f.if_match, "412", "BackstageError");
+        add(t, r, f.body, "413", "BackstageError");
+        add(t, r, f.body, "415", "BackstageError");
         add(t, r, f.limited, "429", "BackstageError");
         add(t, r, true, "500", "BackstageError");
+        add(t, r, f.writes, "507", "BackstageError");
         return;
     }
     add(t, r, true, "400", "BadRequest");

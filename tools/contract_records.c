@@ -369,14 +369,16 @@ static void add_filter(Tool *t, Json *params, const JsonMember *property, Str ty
     json_push(t->arena, params, param);
 }
 
-static Json *csv_param(Tool *t, const Json *at, const char *name, const char *description)
+enum { SORT_MAX = 4 }; /* the engine's RECORD_SORT_MAX */
+
+static Json *
+csv_param(Tool *t, const Json *at, const char *name, const char *description, int max_items)
 {
-    return tool_json(
-        t, at,
-        "{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"explode\":false,"
-        "\"schema\":{\"type\":\"array\",\"maxItems\":50,\"items\":{\"type\":\"string\","
-        "\"enum\":[]}}}",
-        name, description);
+    return tool_json(t, at,
+                     "{\"name\":\"%s\",\"in\":\"query\",\"description\":\"%s\",\"explode\":false,"
+                     "\"schema\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":%d,\"items\":{"
+                     "\"type\":\"string\",\"enum\":[]}}}",
+                     name, description, max_items);
 }
 
 static void add_list_params(Tool *t, const Expansion *e, Json *params)
@@ -384,8 +386,9 @@ static void add_list_params(Tool *t, const Expansion *e, Json *params)
     static const char *const shared[] = {"Limit", "Cursor", "Total"};
     const Json *settings = json_get_c(e->schema, "x-record");
     const Json *properties = json_get_c(e->schema, "properties");
-    Json *sort = csv_param(t, e->spec, "sort", "Fields to sort by; a minus sign reverses one.");
-    Json *fields = csv_param(t, e->spec, "fields", "Answer only these members.");
+    Json *sort =
+        csv_param(t, e->spec, "sort", "Fields to sort by; a minus sign reverses one.", SORT_MAX);
+    Json *fields = csv_param(t, e->spec, "fields", "Answer only these members.", 50);
     Json *sorts = json_path(sort, "schema", "items", "enum", NULL);
     Json *names = json_path(fields, "schema", "items", "enum", NULL);
 

@@ -258,7 +258,7 @@ def test_one_entry_has_before_and_after(each_api):
     assert whole["after"]["name"] == "new name" and whole["before"]["name"].startswith("audited-")
     assert each_api.get(f"/api/audit-logs/{created['id']}").json()["before"] is None
     assert each_api.get("/api/audit-logs/0192a3b4-c5d6-7e8f-9012-3456789abcde").status == 404
-    assert each_api.get("/api/audit-logs", query={"cursor": "AAAA"}).status == 422
+    assert each_api.get("/api/audit-logs", query={"cursor": "AAAA"}).status == 400
     assert each_api.get("/api/audit-logs", query={"from": "yesterday"}).status in (400, 422)
     for method in (each_api.delete, each_api.put, each_api.patch):
         assert method(f"/api/audit-logs/{entry['id']}").status == 405

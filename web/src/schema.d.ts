@@ -3075,7 +3075,16 @@ export interface components {
             /** @description Last changed by this user or service; null when by the system or anonymously. */
             readonly updated_by?: string | null;
         };
-        /** @description A new API key. */
+        /**
+         * @description A new API key.
+         * @example {
+         *       "name": "Pipeline",
+         *       "scopes": [
+         *         "Service:*",
+         *         "Entity:read"
+         *       ]
+         *     }
+         */
         ApiKeyCreate: {
             /** @description What it is for. */
             name: string;
@@ -7963,8 +7972,12 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            409: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-locations.query": {
@@ -7974,7 +7987,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -8010,8 +8023,11 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-locations.get": {
@@ -8078,8 +8094,11 @@ export interface operations {
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
             404: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-locations.delete": {
@@ -8107,6 +8126,7 @@ export interface operations {
             404: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-locations.by-entity": {
@@ -8173,8 +8193,12 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            404: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-analyze.create": {
@@ -8227,8 +8251,11 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-validate.create": {
@@ -8273,19 +8300,22 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Why it is not. */
+            /** @description Why it is not, or what is wrong with the request. */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["BackstageValidationErrors"];
+                    "application/json": components["schemas"]["BackstageValidationErrors"] | components["schemas"]["BackstageError"];
                 };
             };
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-entities.list": {
@@ -8446,8 +8476,11 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-entities.get-by-uid": {
@@ -8504,6 +8537,7 @@ export interface operations {
             404: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-entities.get": {
@@ -8621,8 +8655,13 @@ export interface operations {
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
             404: components["responses"]["BackstageError"];
+            409: components["responses"]["BackstageError"];
+            412: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-entities.delete": {
@@ -8667,8 +8706,10 @@ export interface operations {
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
             404: components["responses"]["BackstageError"];
+            412: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-entities.ancestry": {
@@ -8769,8 +8810,11 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "catalog-facets.get": {
@@ -8848,8 +8892,11 @@ export interface operations {
             400: components["responses"]["BackstageError"];
             401: components["responses"]["BackstageError"];
             403: components["responses"]["BackstageError"];
+            413: components["responses"]["BackstageError"];
+            415: components["responses"]["BackstageError"];
             429: components["responses"]["BackstageError"];
             500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
         };
     };
     "events.list": {
@@ -14162,6 +14209,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

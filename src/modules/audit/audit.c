@@ -22,7 +22,9 @@ static Rc read_cursor(Ctx *cx, const Call *call, Str *ret)
     Buf id = buf_init(cx->arena, CURSOR_MAX);
     if (cursor.len > 0 &&
         (cursor.len > CURSOR_MAX || !buf_unbase64(&id, cursor) || !uuid_is_valid(buf_str(&id)))) {
-        return fail_field(cx, STR("query:cursor"), "is not a cursor of this list");
+        fail(cx, RC_MALFORMED, "The query parameter cursor is not a cursor of this list.");
+        error_field(&cx->error, STR("query:cursor"), "is not a cursor of this list");
+        return RC_MALFORMED;
     }
     *ret = buf_str(&id);
     return RC_OK;
