@@ -6,10 +6,10 @@
 /* Every x- key there is; a misspelt one would be ignored silently. docs/contract.md explains them.
  */
 static const char *const known_keys[] = {
-    "x-changed",   "x-cli",          "x-computed", "x-errors",     "x-filter",     "x-idempotent",
-    "x-immutable", "x-max-body",     "x-module",   "x-mount",      "x-permission", "x-public",
-    "x-rate",      "x-record",       "x-records",  "x-references", "x-run",        "x-says",
-    "x-secret",    "x-strict-query", "x-sunset",   "x-versions",
+    "x-changed",   "x-cli",      "x-computed",     "x-errors",  "x-filter",     "x-idempotent",
+    "x-immutable", "x-max-body", "x-module",       "x-mount",   "x-permission", "x-personal",
+    "x-public",    "x-rate",     "x-record",       "x-records", "x-references", "x-run",
+    "x-says",      "x-secret",   "x-strict-query", "x-sunset",  "x-versions",
 };
 static const char *const record_keys[] = {"table",        "soft_delete", "unique", "list",
                                           "default_sort", "where",       "search"};

@@ -322,6 +322,7 @@ static void test_a_key_has_less_than_its_owner(void **state)
 
 static const char *binding(AccessBench *b, const char *user, const char *role, const char *scope)
 {
+    add_user(b, user);
     return str_cstr(b->arena, str_fmt(b->arena,
                                       "{\"subject_kind\":\"user\",\"subject_id\":\"{%s}\","
                                       "\"role_id\":\"%s\",%s}",

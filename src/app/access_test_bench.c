@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include "modules/access/access.h"
+#include "modules/catalog/catalog.h"
 #include "platform/records/records.h"
 #include "test_pg.h"
 
@@ -57,6 +58,8 @@ static int make(void **state, const char *database)
     must(api_new(&b->app->platform, &options, &b->api, &err), &err);
     Ctx *cx = ctx_new_system(&b->app->platform, "test");
     must(access_module.start(cx), &cx->error);
+    ctx_end(cx);
+    must(catalog_module.start(cx), &cx->error); /* teams are entities */
     ctx_free(cx);
     return 0;
 }
@@ -80,6 +83,7 @@ int access_bench_free(void **state)
 {
     AccessBench *b = *state;
     if (b->app) {
+        catalog_module.stop(&b->app->platform);
         api_free(b->api);
         app_free(b->app);
         arena_free(b->arena);
@@ -137,9 +141,9 @@ void add_team(AccessBench *b, const char *name, const char *organization)
 {
     insert(b,
            str_fmt(b->arena,
-                   "INSERT INTO teams (id, revision, created_at, updated_at, org_id, name, slug) "
-                   "VALUES ('%.*s', 1, 0, 0, '%.*s', '%s', '%s')",
-                   STR_ARG(id_of(b, name)), STR_ARG(id_of(b, organization)), name, name));
+                   "INSERT INTO teams (id, revision, created_at, updated_at, org_id, name, slug, "
+                   "entity_ref) VALUES ('%.*s', 1, 0, 0, '%.*s', '%s', '%s', 'group:default/%s')",
+                   STR_ARG(id_of(b, name)), STR_ARG(id_of(b, organization)), name, name, name));
 }
 
 void add_service(AccessBench *b, const char *name, const char *team)
@@ -154,10 +158,20 @@ void add_service(AccessBench *b, const char *name, const char *team)
                       (long long)n++, STR_ARG(id_of(b, name)), name, name, team, name));
 }
 
+void add_user(AccessBench *b, const char *name)
+{
+    insert(b, str_fmt(b->arena,
+                      "INSERT INTO users (id, revision, created_at, updated_at, name, email, "
+                      "status, entity_ref) SELECT '%.*s', 1, 0, 0, '%s', '%s@x.org', 'active', "
+                      "'user:default/%s' WHERE NOT EXISTS (SELECT 1 FROM users WHERE name = '%s')",
+                      STR_ARG(id_of(b, name)), name, name, name, name));
+}
+
 void add_member(AccessBench *b, const char *user, const char *team)
 {
     Ctx *cx = ctx_new_system(&b->app->platform, "test");
     Json *values = json_object(cx->arena);
+    add_user(b, user);
     json_set_str(cx->arena, values, "team_id", id_of(b, team));
     json_set_str(cx->arena, values, "user_id", id_of(b, user));
     must(ctx_begin(cx), &cx->error);
@@ -176,6 +190,9 @@ Str bind_role(AccessBench *b,
 {
     Ctx *cx = ctx_new_system(&b->app->platform, "test");
     Json *values = json_object(cx->arena), *record;
+    if (strcmp(subject_kind, "user") == 0) {
+        add_user(b, subject);
+    }
     json_set_str(cx->arena, values, "subject_kind", str_from(subject_kind));
     json_set_str(cx->arena, values, "subject_id", id_of(b, subject));
     json_set_str(cx->arena, values, "role_id", str_from(role_id));

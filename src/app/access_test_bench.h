@@ -37,6 +37,8 @@ Str id_of(AccessBench *b, const char *name);
 void add_organization(AccessBench *b, const char *name);
 void add_team(AccessBench *b, const char *name, const char *organization);
 void add_service(AccessBench *b, const char *name, const char *team);
+/* Once is enough. */
+void add_user(AccessBench *b, const char *name);
 void add_member(AccessBench *b, const char *user, const char *team);
 /* "alice viewer organization acme", by the system. Gives the binding's id. */
 Str bind_role(AccessBench *b,

@@ -9,11 +9,13 @@
 
 #include "platform/ctx.h"
 
-typedef struct RecordHooks RecordHooks;   /* platform/records/records.h */
-typedef struct JobType JobType;           /* platform/jobs/jobs.h */
-typedef struct JobSchedule JobSchedule;   /* platform/jobs/jobs.h */
-typedef struct Subscription Subscription; /* platform/events/events.h */
-typedef struct SealedColumn SealedColumn; /* platform/secrets/secrets.h */
+typedef struct RecordHooks RecordHooks;       /* platform/records/records.h */
+typedef struct JobType JobType;               /* platform/jobs/jobs.h */
+typedef struct JobSchedule JobSchedule;       /* platform/jobs/jobs.h */
+typedef struct Subscription Subscription;     /* platform/events/events.h */
+typedef struct SealedColumn SealedColumn;     /* platform/secrets/secrets.h */
+typedef struct EntityFollower EntityFollower; /* modules/catalog/follow.h */
+typedef struct PersonalTable PersonalTable;   /* platform/personal/personal.h */
 
 struct Module {
     const char *name;
@@ -30,6 +32,10 @@ struct Module {
     /* Sealed columns that are no x-secret field of a record: their key can be rotated, too. */
     const SealedColumn *sealed;
     size_t n_sealed;
+    const EntityFollower *follower; /* told of entities of the catalog; NULL: of none */
+    /* What the module keeps of a person: for exporting and erasing it. */
+    const PersonalTable *personal;
+    size_t n_personal;
     /* After the platform is built and migrated, before requests are served. May start threads.
      * NULL: nothing. */
     Rc (*start)(Ctx *cx);

@@ -3,6 +3,8 @@
 #ifndef MODULES_ACCESS_ACCESS_H
 #define MODULES_ACCESS_ACCESS_H
 
+#include "base/map.h"
+
 #include "platform/contract/contract.h"
 #include "platform/module.h"
 
@@ -32,6 +34,16 @@ MUST_CHECK Rc access_enforce(Platform *platform, Error *err);
 /* Binds the role admin on the platform, in cx's write transaction, as the system does it for the
  * first user. */
 MUST_CHECK Rc access_make_administrator(Ctx *cx, Str user_id);
+/* In cx's write transaction, after this user may not sign in any more: RC_CONFLICT when they were
+ * the last who could administer. */
+MUST_CHECK Rc access_check_administrator_left(Ctx *cx, Str user_id);
+/* Who may administer without an end and may sign in: a set of user ids in cx->arena. */
+MUST_CHECK Rc access_administrators(Ctx *cx, Map *ret);
+/* In cx's write transaction: what decisions depend on changes. Writers take turns from here on. */
+MUST_CHECK Rc access_touch(Ctx *cx);
+/* The module's own part of changes of teams and who is in them, for the module whose hooks stand in
+ * its place (people). */
+extern const RecordHooks access_team_hooks, access_membership_hooks;
 /* Another process has changed roles, bindings or teams (TOPIC_ACCESS). Any thread, never blocks for
  * long. */
 void access_news(void);

@@ -25,20 +25,22 @@ WHERE $1 = 'user' AND m.user_id = $2
 LIMIT $3
 
 -- name: lasting_users
--- People with a lasting allow on the platform, and the role that gives it.
+-- People with a lasting allow on the platform who may sign in, and the role that gives it.
 SELECT b.subject_id, b.role_id FROM role_bindings b
+JOIN users p ON p.id = b.subject_id AND p.status <> 'deactivated' AND p.deleted_at IS NULL
 WHERE b.subject_kind = 'user' AND b.scope_kind = 'platform' AND b.effect = 'allow' AND b.expires_at IS NULL
 UNION
 SELECT m.user_id, b.role_id FROM role_bindings b
 JOIN teams t ON t.id = b.subject_id AND t.deleted_at IS NULL
 JOIN team_memberships m ON m.team_id = b.subject_id
+JOIN users p ON p.id = m.user_id AND p.status <> 'deactivated' AND p.deleted_at IS NULL
 WHERE b.subject_kind = 'team' AND b.scope_kind = 'platform' AND b.effect = 'allow' AND b.expires_at IS NULL
 
 -- name: place_of_team
 SELECT NULL, id, org_id, NULL FROM teams WHERE id = $1
 
--- name: place_of_slug
-SELECT NULL, id, org_id, NULL FROM teams WHERE slug = $1 AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1
+-- name: place_of_group
+SELECT NULL, id, org_id, NULL FROM teams WHERE entity_ref = $1 AND deleted_at IS NULL
 
 -- name: place_of_service
 SELECT s.id, s.owner_team_id, t.org_id, NULL FROM services s LEFT JOIN teams t ON t.id = s.owner_team_id WHERE s.id = $1
@@ -71,6 +73,12 @@ SELECT COUNT(*) FROM (SELECT id FROM organizations WHERE $1 = 'organization' AND
     UNION ALL SELECT id FROM teams WHERE $1 = 'team' AND id = $2 AND deleted_at IS NULL
     UNION ALL SELECT id FROM environments WHERE $1 = 'environment' AND id = $2 AND deleted_at IS NULL
     UNION ALL SELECT id FROM services WHERE $1 = 'service' AND id = $2) s
+
+-- name: subject_exists
+SELECT COUNT(*) FROM (SELECT id FROM users WHERE $1 = 'user' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM teams WHERE $1 = 'team' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM service_accounts WHERE $1 = 'service_account' AND id = $2 AND deleted_at IS NULL
+    UNION ALL SELECT id FROM api_keys WHERE $1 = 'api_key' AND id = $2) s
 
 -- name: built_in_get
 SELECT name, COALESCE(description, ''), permissions, built_in FROM roles WHERE id = $1

@@ -4,6 +4,7 @@
 
 #include "contract_handlers.h"
 #include "modules/access/access_priv.h"
+#include "platform/personal/personal.h"
 
 typedef struct Question {
     Ctx *cx;
@@ -203,11 +204,21 @@ Rc authz_explain(Ctx *cx, Call *call)
     return RC_OK;
 }
 
+static const PersonalTable personal[] = {
+    {.name = "role_bindings",
+     .table = "role_bindings",
+     .owner = "subject_id",
+     .where = "subject_kind = 'user'",
+     .columns = "id, role_id, scope_kind, scope_id, effect, created_at, expires_at"},
+};
+
 const Module access_module = {
     .name = "access",
     .title = "Access",
     .requires = "organizations",
     .hooks = access_hooks,
     .n_hooks = ACCESS_HOOKS,
+    .personal = personal,
+    .n_personal = ARRAY_LEN(personal),
     .start = access_sync_roles,
 };

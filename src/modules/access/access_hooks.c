@@ -159,14 +159,14 @@ Rc access_make_administrator(Ctx *cx, Str user_id)
 
 /* ---- bindings */
 
-static Rc check_exists(Ctx *cx, const char *field, Str kind, Str id)
+static Rc check_exists(Ctx *cx, const char *field, const Query *query, Str kind, Str id)
 {
     int64_t n;
-    TRY(tx_one_i64(cx->tx, &access_q_scope_exists,
-                   PARAMS(P_STR(kind), P_STR(str_lower(cx->arena, id))), &n, &cx->error));
+    TRY(tx_one_i64(cx->tx, query, PARAMS(P_STR(kind), P_STR(str_lower(cx->arena, id))), &n,
+                   &cx->error));
     return n > 0 ? RC_OK
                  : fail_field(cx, str_from(field), "must be the id of an existing %.*s",
-                              STR_ARG(kind));
+                              STR_ARG(str_replace(cx->arena, kind, STR("_"), STR(" "))));
 }
 
 static Rc check_scope(Ctx *cx, const Json *binding)
@@ -180,7 +180,7 @@ static Rc check_scope(Ctx *cx, const Json *binding)
     if (id.len == 0) {
         return fail_field(cx, STR("/scope_id"), "is required: the id of the %.*s", STR_ARG(kind));
     }
-    return check_exists(cx, "/scope_id", kind, id);
+    return check_exists(cx, "/scope_id", &access_q_scope_exists, kind, id);
 }
 
 static bool is_deny(const Json *binding)
@@ -200,9 +200,8 @@ static Rc check_new_binding(Ctx *cx, const Json *binding)
             "only have less");
     }
     TRY(check_scope(cx, binding));
-    if (str_is(json_str_at(binding, "subject_kind"), subject_kind_names[SUBJECT_TEAM])) {
-        TRY(check_exists(cx, "/subject_id", STR("team"), json_str_at(binding, "subject_id")));
-    }
+    TRY(check_exists(cx, "/subject_id", &access_q_subject_exists,
+                     json_str_at(binding, "subject_kind"), json_str_at(binding, "subject_id")));
     if (expires.len > 0 && time_parse_rfc3339(expires, &at) && at <= time_now_us()) {
         return fail_field(cx, STR("/expires_at"), "must be in the future");
     }
@@ -278,11 +277,11 @@ Rc access_check_holds_all_of(Ctx *cx, AccessSubject subject)
     return RC_OK;
 }
 
-static Rc check_team_leaves_administrator(Ctx *cx, Str team_id)
+static Rc check_subject_leaves_administrator(Ctx *cx, AccessSubject subject)
 {
     const AccessBinding *bindings;
     size_t n;
-    TRY(access_load(cx, (AccessSubject){SUBJECT_TEAM, team_id}, &bindings, &n));
+    TRY(access_load(cx, subject, &bindings, &n));
     for (size_t i = 0; i < n; i++) {
         const AccessBinding *b = &bindings[i];
         if (!b->is_deny && b->scope_kind == SCOPE_PLATFORM &&
@@ -291,6 +290,11 @@ static Rc check_team_leaves_administrator(Ctx *cx, Str team_id)
         }
     }
     return RC_OK;
+}
+
+static Rc check_team_leaves_administrator(Ctx *cx, Str team_id)
+{
+    return check_subject_leaves_administrator(cx, (AccessSubject){SUBJECT_TEAM, team_id});
 }
 
 static Rc membership_prepare(Ctx *cx, RecordChange *change)
@@ -352,6 +356,36 @@ static Rc environment_prepare(Ctx *cx, RecordChange *change)
     }
     return RC_OK;
 }
+
+Rc access_check_administrator_left(Ctx *cx, Str user_id)
+{
+    TRY(access_touch(cx));
+    return check_subject_leaves_administrator(cx, (AccessSubject){SUBJECT_USER, user_id});
+}
+
+/* A deny may take it from one of them: they are too many, never too few, for who must be kept. */
+Rc access_administrators(Ctx *cx, Map *ret)
+{
+    Map roles;
+    *ret = map_init(cx->arena);
+    TRY(access_load_roles(cx, &roles));
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(cx->tx, &access_q_lasting_users, NO_PARAMS, &rows, &cx->error));
+    while (rows_next(rows)) {
+        const AccessRole *role = map_get(&roles, rows_str(rows, 1));
+        if (role && access_role_covers(role, everything)) {
+            map_put(ret, rows_dup(rows, 0, cx->arena), ret);
+        }
+    }
+    return rows_error(rows, &cx->error);
+}
+
+const RecordHooks access_team_hooks = {
+    .record = "Team", .lock = access_touch, .prepare = team_prepare, .written = team_written};
+const RecordHooks access_membership_hooks = {.record = "TeamMembership",
+                                             .lock = access_touch,
+                                             .prepare = membership_prepare,
+                                             .written = membership_written};
 
 /* Aligned columns would be wider than any screen. */
 /* clang-format off */

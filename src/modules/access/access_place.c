@@ -241,19 +241,23 @@ static Rc add_field(Places *p, const Json *values, const char *field, ScopeKind 
               : RC_OK;
 }
 
-/* "payments", "group:default/payments": the team of that slug, as the view services finds it. */
-static Rc add_owner(Places *p, Str owner)
+/* "payments", "group:default/payments": the team that is this group, as the view services finds it.
+ */
+static Rc add_owner(Places *p, const Json *values)
 {
-    Str slug = str_lower_utf8(p->cx->arena, str_trim(owner));
+    Str ref = str_lower_utf8(p->cx->arena, str_trim(json_str_at(values, "owner")));
+    Str space = str_lower_utf8(p->cx->arena, json_str_at(values, "namespace"));
     AccessPlace place = {0};
     bool is_found;
-    if (str_starts(slug, STR("group:"))) {
-        slug = str_from_index(slug, sizeof("group:") - 1);
+    if (str_starts(ref, STR("group:"))) {
+        ref = str_from_index(ref, sizeof("group:") - 1);
     }
-    if (str_starts(slug, STR("default/"))) {
-        slug = str_from_index(slug, sizeof("default/") - 1);
+    if (str_find_char(ref, '/') == SIZE_MAX) {
+        space = space.len > 0 ? space : STR("default");
+        ref = str_fmt(p->cx->arena, "%.*s/%.*s", STR_ARG(space), STR_ARG(ref));
     }
-    TRY(find(p->cx, &access_q_place_of_slug, slug, &place, &is_found));
+    ref = str_fmt(p->cx->arena, "group:%.*s", STR_ARG(ref));
+    TRY(find(p->cx, &access_q_place_of_group, ref, &place, &is_found));
     ASSERT(p->n < ACCESS_PLACES_MAX);
     p->at[p->n++] = place;
     return RC_OK;
@@ -261,9 +265,8 @@ static Rc add_owner(Places *p, Str owner)
 
 static Rc add_service(Places *p, const Json *values)
 {
-    const Json *owner = json_get_c(values, "owner");
     TRY(add_field(p, values, "owner_team_id", SCOPE_TEAM));
-    return owner ? add_owner(p, json_str(owner)) : RC_OK;
+    return json_get_c(values, "owner") ? add_owner(p, values) : RC_OK;
 }
 
 static Rc add_binding(Places *p, const Json *values)

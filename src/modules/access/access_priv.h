@@ -81,9 +81,8 @@ MUST_CHECK Rc access_use_grants(Ctx *cx,
                                 AccessSubject subject,
                                 void (*use)(void *user, const AccessGrants *grants),
                                 void *user);
-/* RecordHooks.lock of everything that decisions depend on: writers take turns, and what is in
- * memory ends with the commit. */
-MUST_CHECK Rc access_touch(Ctx *cx);
+/* access_touch is the RecordHooks.lock of everything that decisions depend on: what is in memory
+ * ends with the commit. */
 
 /* ---- access_place.c */
 PlaceKind access_place_kind(const RecordType *type);

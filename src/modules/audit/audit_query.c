@@ -7,6 +7,10 @@
 /* Ids begin with the millisecond they were made in, which is that of the row but for this much. */
 #define ID_SLACK_MS 60000
 
+/* Rows have no names of people, which may change, or be erased. */
+#define ACTOR_NAME                                                                                 \
+    "COALESCE(actor_name, (SELECT u.name FROM users u WHERE u.id = audit_logs.actor_id))"
+
 typedef enum Form { FORM_TEXT, FORM_INTEGER, FORM_TIME, FORM_JSON } Form;
 
 /* The columns of every SELECT, in this order, as members of JSON and columns of CSV. */
@@ -20,7 +24,7 @@ static const struct {
     {"at",            "at",            FORM_TIME,    false},
     {"actor_kind",    "actor_kind",    FORM_TEXT,    false},
     {"actor_id",      "actor_id",      FORM_TEXT,    false},
-    {"actor_name",    "actor_name",    FORM_TEXT,    false},
+    {"actor_name",    ACTOR_NAME,      FORM_TEXT,    false},
     {"key_id",        "key_id",        FORM_TEXT,    false},
     {"session_id",    "session_id",    FORM_TEXT,    false},
     {"address",       "address",       FORM_TEXT,    false},
@@ -56,8 +60,15 @@ static void add_text(AuditQuery *q, const Call *call, const char *name)
 static void add_actor(AuditQuery *q, const Call *call)
 {
     Str actor = call_query(call, "actor");
-    if (actor.len > 0) {
-        add(q, uuid_is_valid(actor) ? "actor_id = " : "actor_name = ", P_STR(actor));
+    if (actor.len > 0 && uuid_is_valid(actor)) {
+        add(q, "actor_id = ", P_STR(actor));
+    } else if (actor.len > 0) {
+        ASSERT(q->n < AUDIT_PARAMS_MAX);
+        q->params[q->n++] = P_STR(actor);
+        buf_fmt(&q->where,
+                " AND (actor_name = $%zu OR actor_id IN (SELECT u.id FROM users u WHERE u.name = "
+                "$%zu))",
+                q->n, q->n);
     }
 }
 

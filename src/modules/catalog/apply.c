@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * A batch is worked off in set-based steps, each over all entities at once: what exists → what
- * changed → numbers → history → relations → entities → tails → fields → parents → events. Lists
+ * changed → numbers → history → relations → entities → tails → fields → parents →
+ * followers → events. Lists
  * travel as JSON arrays, rows by tx_exec_many. */
 #include "base/hash.h"
 #include "base/id.h"
@@ -517,7 +518,8 @@ static Rc run(Apply *a)
     TRY(load_existing(a));
     classify(a);
     if (a->n_items == 0 && a->removed.n == 0) {
-        return write_parents(a);
+        TRY(write_parents(a));
+        return catalog_follow(a);
     }
     TRY(number_items(a));
     tx_on_commit(a->cx->tx, query_changed, NULL);
@@ -530,6 +532,7 @@ static Rc run(Apply *a)
     TRY(apply_tails(a));
     TRY(write_fields(a));
     TRY(write_parents(a));
+    TRY(catalog_follow(a));
     return emit_events(a);
 }
 

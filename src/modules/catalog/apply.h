@@ -51,6 +51,7 @@ typedef struct ApplyEntity {
     bool is_orphan;     /* no location says so any more: it is only kept, and gets no parent */
     bool conflicted;    /* out: another location keeps it */
     Str owner_location; /* out, when conflicted: whose it is */
+    Str problem;        /* out: what a follower finds wrong with it (catalog/follow.h) */
 } ApplyEntity;
 
 typedef struct ApplyBatch {
@@ -62,6 +63,7 @@ typedef struct ApplyBatch {
      * marked as old, for catalog_stitch: batches of one large read touch the same hubs again and
      * again. The map (in an arena that outlives the read) has what its earlier batches marked. */
     Map *unstitched;
+    bool unfollowed; /* written by a follower itself: it is not told of it */
 } ApplyBatch;
 
 typedef struct ApplyResult {

@@ -3,6 +3,11 @@
 -- name: lock
 UPDATE catalog_state SET version = version + 1, next_n = next_n + $1 WHERE id = 1 RETURNING next_n
 
+-- name: turn
+SELECT next_n FROM catalog_state WHERE id = 1
+-- for: pg
+SELECT next_n FROM catalog_state WHERE id = 1 FOR UPDATE
+
 -- name: version
 SELECT version FROM catalog_state WHERE id = 1
 

@@ -50,6 +50,8 @@ Str apply_map_keys_json(Arena *arena, const Map *map);
 /* Rows of entity_relations become what the batch says; notes in `touched` whose relations changed.
  */
 MUST_CHECK Rc apply_relations(Apply *a);
+/* Tells the modules that follow entities (follow.c). */
+MUST_CHECK Rc catalog_follow(Apply *a);
 /* What is served of the relations of all that is touched: made now, or marked to be made. */
 MUST_CHECK Rc apply_tails(Apply *a);
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 
+#include "catalog_apply_sql.h"
 #include "catalog_sources_sql.h"
 #include "modules/catalog/catalog_priv.h"
 #include "modules/catalog/ingest.h"
@@ -150,35 +151,86 @@ static Rc check_writable(Ctx *cx, Str ref, const Known *known, int64_t if_revisi
     return RC_OK;
 }
 
-Rc catalog_write(Ctx *cx, const Json *entity, int64_t if_revision, Uuid *ret_id)
+static Rc check_entity(Ctx *cx, const Kinds *kinds, const Json *entity)
 {
-    const Kinds *kinds = catalog_kinds(cx->platform);
     EntityProblem problem;
-    Known known;
-    Source source;
     if (!entity_validate(kinds, entity, cx->arena, &problem)) {
         error_field(&cx->error, problem.pointer, "%.*s",
                     STR_ARG(problem.cause_message.len ? problem.cause_message : problem.message));
         return fail(cx, RC_INVALID, "%.*s", STR_ARG(problem.message));
     }
+    return RC_OK;
+}
+
+static Rc prepare_manual(
+    Ctx *cx, const Kinds *kinds, const Source *source, const Json *entity, ApplyEntity *ret)
+{
+    Str location = str_fmt(cx->arena, "api:%.*s", STR_ARG(entity_ref_of_str(cx->arena, entity)));
+    Json *copy = json_clone(cx->arena, entity);
+    ingest_annotate(reader_new(cx, cx->arena), copy, location, location, cx->arena);
+    kind_calculate(kinds_find(kinds, json_str_at(copy, "kind")), copy, cx->arena);
+    *ret = (ApplyEntity){.source_id = source->id, .location = location, .parent_ref = STR("")};
+    return entity_prepare(kinds, copy, location, cx->arena, cx->arena, &ret->prepared, &cx->error);
+}
+
+Rc catalog_write(Ctx *cx, const Json *entity, int64_t if_revision, Uuid *ret_id)
+{
+    const Kinds *kinds = catalog_kinds(cx->platform);
+    Known known;
+    Source source;
+    TRY(check_entity(cx, kinds, entity));
     Str ref = entity_ref_of_str(cx->arena, entity);
     TRY(find_known(cx, ref, &known));
     TRY(check_writable(cx, ref, &known, if_revision));
     TRY(manual_source(cx, &source));
-    Str location = str_fmt(cx->arena, "api:%.*s", STR_ARG(ref));
-    Json *copy = json_clone(cx->arena, entity);
-    ingest_annotate(reader_new(cx, cx->arena), copy, location, location, cx->arena);
-    kind_calculate(kinds_find(kinds, json_str_at(copy, "kind")), copy, cx->arena);
-    ApplyEntity upsert = {.source_id = source.id, .location = location, .parent_ref = STR("")};
-    TRY(entity_prepare(kinds, copy, location, cx->arena, cx->arena, &upsert.prepared, &cx->error));
+    ApplyEntity upsert;
+    TRY(prepare_manual(cx, kinds, &source, entity, &upsert));
     ApplyBatch batch = {.upserts = &upsert, .n_upserts = 1};
     ApplyResult result;
     TRY(catalog_apply(cx, kinds, &batch, &result));
+    if (upsert.problem.len > 0) {
+        return fail(cx, RC_INVALID, "%.*s", STR_ARG(upsert.problem));
+    }
     TRY(find_known(cx, ref, &known));
     ASSERT(known.exists && known.id.len == UUID_LEN);
     memcpy(ret_id->text, known.id.ptr, UUID_LEN);
     ret_id->text[UUID_LEN] = 0;
     return RC_OK;
+}
+
+Rc catalog_write_own(Ctx *cx, const Json *const *entities, size_t n)
+{
+    const Kinds *kinds = catalog_kinds(cx->platform);
+    Source source;
+    ApplyResult result;
+    ApplyEntity *upserts = ARENA_ARRAY(cx->arena, ApplyEntity, n);
+    ApplyBatch batch = {.upserts = upserts, .n_upserts = n, .unfollowed = true};
+    TRY(manual_source(cx, &source));
+    for (size_t i = 0; i < n; i++) {
+        TRY(check_entity(cx, kinds, entities[i]));
+        TRY(prepare_manual(cx, kinds, &source, entities[i], &upserts[i]));
+    }
+    TRY(catalog_apply(cx, kinds, &batch, &result));
+    for (size_t i = 0; i < n; i++) {
+        if (upserts[i].conflicted) {
+            return fail(cx, RC_CONFLICT, "%.*s is managed by %.*s: change it there.",
+                        STR_ARG(upserts[i].prepared.ref), STR_ARG(upserts[i].owner_location));
+        }
+    }
+    return RC_OK;
+}
+
+Rc catalog_remove_own(Ctx *cx, const Str *refs, size_t n)
+{
+    ApplyBatch batch = {.remove_refs = refs, .n_remove_refs = n, .unfollowed = true};
+    ApplyResult result;
+    return n ? catalog_apply(cx, catalog_kinds(cx->platform), &batch, &result) : RC_OK;
+}
+
+Rc catalog_lock(Ctx *cx)
+{
+    int64_t next;
+    return tx_one_i64(cx->tx, &catalog_apply_turn, NO_PARAMS, &next, &cx->error);
 }
 
 Rc catalog_delete(Ctx *cx, Str uid)

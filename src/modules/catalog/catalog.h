@@ -17,6 +17,14 @@ MUST_CHECK Rc catalog_entity(Ctx *cx, Str ref, Json **ret);
  * (a source file manages it: the message names the file), RC_PRECONDITION (if_revision is not 0 and
  * does not fit). *ret_id is its uid. */
 MUST_CHECK Rc catalog_write(Ctx *cx, const Json *entity, int64_t if_revision, Uuid *ret_id);
+/* For a module that follows entities (catalog/follow.h), in cx's write transaction: the entities of
+ * its rows, many at once, of which it is not told. Fails as catalog_write does; RC_CONFLICT also
+ * when one of them is managed by a source. */
+MUST_CHECK Rc catalog_write_own(Ctx *cx, const Json *const *entities, size_t n);
+/* The same for removing; refs that are not there do no harm. */
+MUST_CHECK Rc catalog_remove_own(Ctx *cx, const Str *refs, size_t n);
+/* In cx's write transaction: writers of entities take turns from here on. */
+MUST_CHECK Rc catalog_lock(Ctx *cx);
 /* Deletes by uid in cx's write transaction; RC_NOT_FOUND when absent. */
 MUST_CHECK Rc catalog_delete(Ctx *cx, Str uid);
 

@@ -140,6 +140,9 @@ void ingest_count(Ingest *ingest, const IngestBatch *batch, const ApplyResult *r
                 STR_ARG(e->prepared.ref), STR_ARG(e->owner_location), STR_ARG(e->location));
             ingest_problem(ingest, batch->documents[i], e->prepared.ref, "ConflictError", message,
                            0, 0);
+        } else if (e->problem.len > 0) {
+            ingest_problem(ingest, batch->documents[i], e->prepared.ref, "InputError", e->problem,
+                           0, 0);
         }
     }
     ApplyResult *total = &ingest->report->applied;

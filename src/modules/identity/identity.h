@@ -9,6 +9,17 @@
 
 extern const Module identity_module;
 
+/* The module's own part of a change of a User, for the module whose hooks for the record stand in
+ * its place (people). */
+extern const RecordHooks identity_user_hooks;
+
+/* The key of an address in sign_in_failures and password_resets: a hash. */
+Str account_of(Arena *arena, Str email);
+
+/* In cx's write transaction: who may call has changed. Once it is committed, no process trusts its
+ * memory any more. */
+void identity_changed(Ctx *cx);
+
 /* The Authenticate of ApiOptions: Authorization: Bearer (an access token of ours, or an API key),
  * else the session cookie. Fills cx->actor. Fails: RC_UNAUTH, with one sentence that tells nothing
  * more; RC_DENIED (a key whose scopes do not reach so far, a page of another site); RC_BUSY on an

@@ -8,9 +8,32 @@ WHERE u.email = $1 AND u.deleted_at IS NULL
 SELECT u.id, u.name, u.status, p.hash, u.email FROM users u LEFT JOIN user_passwords p ON p.user_id = u.id
 WHERE u.id = $1 AND u.deleted_at IS NULL
 
--- Somebody who can sign in.
+-- name: names
+SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each($1))
+-- for: pg
+SELECT id, name FROM users WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
+
+-- As user_by_id.
+-- name: addressee_by_email
+SELECT u.id, u.name, u.status, NULL, u.email FROM users u WHERE u.email = $1 AND u.deleted_at IS NULL
+
+-- How often a link was asked for to the address since $3.
+-- name: reset_asked
+INSERT INTO password_resets (account, asked, since) VALUES ($1, 1, $2)
+ON CONFLICT (account) DO UPDATE SET
+    asked = CASE WHEN password_resets.since < $3 THEN 1 ELSE password_resets.asked + 1 END,
+    since = CASE WHEN password_resets.since < $3 THEN excluded.since ELSE password_resets.since END
+RETURNING asked
+
+-- name: prune_resets
+DELETE FROM password_resets WHERE since < $1
+
+-- Somebody who can sign in. Of those that a catalog brought only who has a password or a role: the others are no reason
+-- to leave a new server without an administrator.
 -- name: active_users
-SELECT COUNT(*) FROM (SELECT 1 FROM users WHERE status = 'active' AND deleted_at IS NULL LIMIT 1) AS living
+SELECT COUNT(*) FROM (SELECT 1 FROM users u WHERE u.status = 'active' AND u.deleted_at IS NULL AND (u.source IS NULL
+    OR EXISTS (SELECT 1 FROM user_passwords p WHERE p.user_id = u.id)
+    OR EXISTS (SELECT 1 FROM role_bindings b WHERE b.subject_kind = 'user' AND b.subject_id = u.id)) LIMIT 1) AS living
 
 -- name: bootstrap_user
 SELECT t.user_id FROM one_time_tokens t JOIN users u ON u.id = t.user_id

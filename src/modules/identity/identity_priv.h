@@ -65,8 +65,6 @@ bool decisions_get(Arena *arena, const uint8_t credential[SHA256_SIZE], Decision
 void decisions_put(const uint8_t credential[SHA256_SIZE], uint64_t generation, const Decision *d);
 /* The session or key was used just now: written down soon, at most once a minute for each. */
 void decisions_used(const uint8_t credential[SHA256_SIZE], const Decision *d);
-/* In cx's write transaction: once it is committed, no process trusts its memory any more. */
-void identity_changed(Ctx *cx);
 
 /* ---- tokens.c: random tokens with a prefix, and API keys */
 
@@ -89,13 +87,22 @@ MUST_CHECK Rc session_start(Ctx *cx, Call *call, Str user_id, Str user_name);
  * more. */
 MUST_CHECK Rc sessions_end_user(Ctx *cx, Str user_id, const char *reason);
 Rc identity_prune_run(Ctx *cx, Job *job);
-Str account_of(Arena *arena, Str email); /* key of sign_in_failures */
 
 /* ---- one_time.c */
 
 /* In cx's write transaction. purpose: bootstrap, invite, reset. */
 MUST_CHECK Rc one_time_new(Ctx *cx, Str user_id, const char *purpose, Str *ret_token);
+MUST_CHECK Rc
+one_time_new_for(Ctx *cx, Str user_id, const char *purpose, int64_t lifetime_us, Str *ret_token);
 Str one_time_link(Ctx *cx, Str token);
+
+/* ---- mails.c */
+
+Rc identity_mail_link_run(Ctx *cx, Job *job);
+Rc identity_password_reset_run(Ctx *cx, Job *job);
+/* In cx's write transaction: somebody is told that their password, or address, was changed. */
+MUST_CHECK Rc identity_notice_password(Ctx *cx, Str email, Str name);
+MUST_CHECK Rc identity_notice_address(Ctx *cx, const Json *before, const Json *after);
 
 /* ---- api_keys.c */
 

@@ -18,6 +18,11 @@ typedef struct OneTime {
 
 Rc one_time_new(Ctx *cx, Str user_id, const char *purpose, Str *ret_token)
 {
+    return one_time_new_for(cx, user_id, purpose, ONE_TIME_US, ret_token);
+}
+
+Rc one_time_new_for(Ctx *cx, Str user_id, const char *purpose, int64_t lifetime_us, Str *ret_token)
+{
     int64_t now = time_now_us();
     Json *what = json_object(cx->arena);
     *ret_token = token_new(cx->arena, "fwo_");
@@ -25,7 +30,7 @@ Rc one_time_new(Ctx *cx, Str user_id, const char *purpose, Str *ret_token)
                 &cx->error));
     TRY(tx_exec(cx->tx, &identity_q_one_time_add,
                 PARAMS(P_STR(token_hash(cx->arena, *ret_token)), P_STR(user_id), P_CSTR(purpose),
-                       P_I64(now), P_I64(now + ONE_TIME_US)),
+                       P_I64(now), P_I64(now + lifetime_us)),
                 NULL, &cx->error));
     json_set_str(cx->arena, what, "purpose", str_from(purpose));
     return audit_write(cx, "auth.one_time_link_made", "User", user_id, NULL, what);
@@ -131,16 +136,21 @@ static Rc use(Ctx *cx, Call *call, const OneTime *o, Str password_phc)
         return refuse(cx);
     }
     cx->actor = (Actor){.kind = ACTOR_USER, .id = o->user_id, .name = o->name};
+    json_set_str(cx->arena, patch, "status", STR("active"));
+    if (str_is(o->status, "invited")) {
+        json_set_str(cx->arena, patch, "name", o->name);
+        json_set_str(cx->arena, patch, "email", o->email);
+    }
+    TRY(record_patch(cx, "User", o->user_id, patch, NULL)); /* first: it takes the locks */
     TRY(sessions_end_user(cx, o->user_id, "password_reset"));
     TRY(tx_exec(cx->tx, &identity_q_password_set,
                 PARAMS(P_STR(o->user_id), P_STR(password_phc), P_I64(now)), NULL, &cx->error));
     Str account = account_of(cx->arena, o->email);
     TRY(tx_exec(cx->tx, &identity_q_failures_forget, PARAMS(P_STR(account)), NULL, &cx->error));
-    json_set_str(cx->arena, patch, "status", STR("active"));
-    json_set_str(cx->arena, patch, "name", o->name);
-    json_set_str(cx->arena, patch, "email", o->email);
-    TRY(record_patch(cx, "User", o->user_id, patch, NULL));
     TRY(audit_write(cx, "auth.password_set", "User", o->user_id, NULL, NULL));
+    if (!str_is(o->status, "invited")) {
+        TRY(identity_notice_password(cx, o->email, o->name));
+    }
     return session_start(cx, call, o->user_id, o->name);
 }
 

@@ -317,6 +317,7 @@ Rc identity_prune_run(Ctx *cx, Job *job)
         {&identity_q_prune_sessions, day_ago},
         {&identity_q_prune_one_time, day_ago},
         {&identity_q_prune_states,   now    },
+        {&identity_q_prune_resets,   day_ago},
     };
     (void)job;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {

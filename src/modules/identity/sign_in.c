@@ -143,6 +143,7 @@ static Rc change_password(Ctx *cx, const SignIn *s)
                        P_CSTR("password_changed")),
                 NULL, &cx->error));
     TRY(audit_write(cx, "auth.password_changed", "User", s->user_id, NULL, NULL));
+    TRY(identity_notice_password(cx, s->email, s->name));
     identity_changed(cx);
     return ctx_commit(cx);
 }

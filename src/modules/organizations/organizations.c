@@ -3,6 +3,8 @@
 
 #include "base/time.h"
 
+#include "platform/personal/personal.h"
+
 static const Query count_teams = {
     .name = "organizations.count_teams",
     .sql = "SELECT COUNT(*) FROM teams WHERE org_id = $1 AND deleted_at IS NULL",
@@ -38,9 +40,18 @@ static const RecordHooks hooks[] = {
     {.record = "Organization",   .prepare = organization_prepare            },
 };
 
+static const PersonalTable personal[] = {
+    {.name = "team_memberships",
+     .table = "team_memberships",
+     .owner = "user_id",
+     .columns = "id, team_id, role, joined_at"},
+};
+
 const Module organizations_module = {
     .name = "organizations",
     .title = "Organizations and teams",
     .hooks = hooks,
     .n_hooks = ARRAY_LEN(hooks),
+    .personal = personal,
+    .n_personal = ARRAY_LEN(personal),
 };

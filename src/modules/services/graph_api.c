@@ -125,22 +125,17 @@ static int more_first(const void *a, const void *b)
     return x->n != y->n ? (x->n < y->n) - (x->n > y->n) : str_cmp(x->key, y->key);
 }
 
-static const Str team_owner = STR_INIT("group:default/");
-
-/* Team ids by slug. Of several teams with a slug the oldest stays: it comes last. */
+/* Team ids by the group that a team is. */
 static Rc find_teams(Ctx *cx, const Count *owners, size_t n, Map *ret)
 {
-    Str *slugs = ARENA_ARRAY(cx->arena, Str, n);
-    size_t n_slugs = 0;
+    Str *refs = ARENA_ARRAY(cx->arena, Str, n);
     *ret = map_init(cx->arena);
     for (size_t i = 0; i < n; i++) {
-        if (str_starts(owners[i].key, team_owner)) {
-            slugs[n_slugs++] = str_from_index(owners[i].key, team_owner.len);
-        }
+        refs[i] = owners[i].key;
     }
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    TRY(tx_query(cx->tx, &services_q_teams_by_slug,
-                 PARAMS(P_STR(ids_json(cx->arena, slugs, n_slugs))), &rows, &cx->error));
+    TRY(tx_query(cx->tx, &services_q_teams_by_ref, PARAMS(P_STR(ids_json(cx->arena, refs, n))),
+                 &rows, &cx->error));
     while (rows_next(rows)) {
         map_put(ret, rows_dup(rows, 0, cx->arena), json_string(cx->arena, rows_str(rows, 1)));
     }
@@ -157,9 +152,7 @@ static Rc owners_json(Ctx *cx, const Graph *graph, Json **ret)
     *ret = json_array(cx->arena);
     for (size_t i = 0; i < n; i++) {
         Json *row = json_object(cx->arena);
-        Json *team = str_starts(owners[i].key, team_owner)
-                         ? map_get(&teams, str_from_index(owners[i].key, team_owner.len))
-                         : NULL;
+        Json *team = map_get(&teams, owners[i].key);
         json_set_c(cx->arena, row, "owner", text_or_null(cx->arena, owners[i].key));
         json_set_c(cx->arena, row, "team_id", team ? team : json_null(cx->arena));
         json_set_c(cx->arena, row, "count", json_int(cx->arena, owners[i].n));

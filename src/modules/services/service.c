@@ -68,7 +68,7 @@ static bool differs(const Json *before, const Json *after, const char *member)
 static Rc settle_owner(Ctx *cx, const RecordChange *change)
 {
     Json *after = change->after;
-    Str team = json_str_at(after, "owner_team_id"), slug;
+    Str team = json_str_at(after, "owner_team_id"), owner;
     bool is_new_owner = json_get_c(after, "owner") && differs(change->before, after, "owner");
     bool is_new_team = team.len && differs(change->before, after, "owner_team_id");
     if (!is_new_team && (json_get_c(after, "owner") || team.len == 0)) {
@@ -78,12 +78,11 @@ static Rc settle_owner(Ctx *cx, const RecordChange *change)
                                 "is required: name the owning group, for instance "
                                 "group:default/payments, or give owner_team_id");
     }
-    TRY(tx_one_str(cx->tx, &services_q_team_slug, PARAMS(P_STR(str_lower(cx->arena, team))),
-                   cx->arena, &slug, &cx->error));
-    Str owner = str_fmt(cx->arena, "group:default/%.*s", STR_ARG(slug));
+    TRY(tx_one_str(cx->tx, &services_q_team_ref, PARAMS(P_STR(str_lower(cx->arena, team))),
+                   cx->arena, &owner, &cx->error));
     if (is_new_owner && !str_eq(owner_of(cx, after), owner)) {
         return fail_field(cx, STR("/owner_team_id"), "is the team %.*s, and owner names another",
-                          STR_ARG(slug));
+                          STR_ARG(owner));
     }
     json_set_str(cx->arena, after, "owner", owner);
     return RC_OK;

@@ -13,8 +13,8 @@ SELECT body || '}', location, ref FROM entities WHERE id = $1 AND kind = 'compon
 -- name: id_by_ref
 SELECT id FROM entities WHERE ref = $1
 
--- name: team_slug
-SELECT slug FROM teams WHERE id = $1
+-- name: team_ref
+SELECT entity_ref FROM teams WHERE id = $1 AND entity_ref IS NOT NULL
 
 -- name: ref_by_id
 SELECT ref FROM entities WHERE id = $1 AND kind = 'component'
@@ -117,9 +117,7 @@ SELECT e.ref, e.id, COALESCE(e.title, (e.body || '}')::json #>> '{metadata,name}
 FROM entities e LEFT JOIN service_health h ON h.service_id = e.id
 WHERE e.ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
--- name: teams_by_slug
-SELECT slug, id FROM teams WHERE deleted_at IS NULL AND slug IN (SELECT value FROM json_each($1))
-ORDER BY created_at DESC, id DESC
+-- name: teams_by_ref
+SELECT entity_ref, id FROM teams WHERE deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT slug, id FROM teams WHERE deleted_at IS NULL AND slug IN (SELECT jsonb_array_elements_text($1::jsonb))
-ORDER BY created_at DESC, id DESC
+SELECT entity_ref, id FROM teams WHERE deleted_at IS NULL AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))

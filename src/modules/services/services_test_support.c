@@ -11,7 +11,8 @@
 static char database[512];
 
 static const char *const migrations[] = {"0001_platform", "0002_events_jobs",  "0003_organizations",
-                                         "0010_catalog",  "0011_entity_tails", "0020_services"};
+                                         "0010_catalog",  "0011_entity_tails", "0020_services",
+                                         "0030_identity", "0036_people"};
 
 void must(Rc rc, const Ctx *cx)
 {

@@ -86,7 +86,8 @@ Rc audit_write(Ctx *cx,
     set(&row, AUDIT_ID, uuid_str(&id));
     set(&row, AUDIT_ACTOR_KIND, str_from(actor_kind_name(actor->kind)));
     set_or_null(&row, AUDIT_ACTOR_ID, actor->id);
-    set_or_null(&row, AUDIT_ACTOR_NAME, actor->name);
+    /* A person's name must be erasable, a row is not: whoever reads it asks whose the id is. */
+    set_or_null(&row, AUDIT_ACTOR_NAME, actor->kind == ACTOR_USER ? STR_EMPTY : actor->name);
     set_or_null(&row, AUDIT_KEY_ID, actor->key_id);
     set_or_null(&row, AUDIT_SESSION_ID, actor->session_id);
     set_or_null(&row, AUDIT_ADDRESS, cx->address);

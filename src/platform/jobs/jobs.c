@@ -13,9 +13,9 @@
 /* ---- the platform's own work */
 
 static const JobType platform_types[] = {
-    {.name = "events.prune", .run = events_prune_run, .concurrency = 1},
-    {.name = "jobs.prune",   .run = jobs_prune_run,   .concurrency = 1},
-    {.name = "mail.send",
+    {.name = "events.prune", .run = events_prune_run, .concurrency = 1    },
+    { .name = "jobs.prune", .run = jobs_prune_run,                             .concurrency = 1  },
+    {                                                    .name = "mail.send",
      .run = mail_send_run,
      .max_attempts = MAIL_ATTEMPTS,
      .backoff_table = mail_backoff,

@@ -110,6 +110,11 @@ void records_set_visible(Records *records, RecordsVisible visible)
     records->visible = visible;
 }
 
+void records_set_names(Records *records, RecordsNames names)
+{
+    records->names = names;
+}
+
 Rc record_not_found(Ctx *cx, const RecordType *type, Str id)
 {
     return fail_not_found(cx, spec_of(type), id);

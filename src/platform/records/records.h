@@ -8,13 +8,18 @@
  * soft_delete also deleted_at, deleted_by, and one column per schema property of the same name
  * (objects and arrays as JSON text). On the wire times are RFC 3339 and ETag is "<revision>". Every
  * write, in one transaction: the row, an audit row with before and after (secrets masked), an event
- * <collection>.created/updated/deleted/restored, and the hooks. */
+ * <collection>.created/updated/deleted/restored, and the hooks. A field with x-personal says
+ * something of a person: events, history and audit rows, which cannot be taken back, have
+ * PERSONAL_MASK instead of its value, or PERSONAL_CHANGED. */
 #ifndef PLATFORM_RECORDS_H
 #define PLATFORM_RECORDS_H
 
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
 #include "platform/module.h"
+
+#define PERSONAL_MASK "[personal]"
+#define PERSONAL_CHANGED "[personal, changed]"
 
 typedef struct RecordHooks RecordHooks;
 
@@ -32,6 +37,7 @@ typedef struct RecordField {
     Str name; /* property and column */
     FieldType type;
     bool required, read_only, immutable, secret, nullable;
+    bool personal;  /* x-personal: no event, history or audit row has its value */
     Str references; /* x-references: record name whose id this holds ("Organization"); "" none */
     const Json *schema;
 } RecordField;
@@ -111,6 +117,10 @@ typedef Rc (*RecordsVisible)(Ctx *cx, const RecordType *type, size_t first, Reco
  * statements it becomes a part of: what is not visible is not there. Modules' own calls below are
  * not filtered. NULL, as at first: everything is visible. Before requests are served. */
 void records_set_visible(Records *records, RecordsVisible visible);
+/* Gives entries of a history (actor_id, actor_name) the names that the audit trail does not keep:
+ * those of people. NULL, as at first: they stay null. Before requests are served. */
+typedef Rc (*RecordsNames)(Ctx *cx, Json *const *entries, size_t n);
+void records_set_names(Records *records, RecordsNames names);
 /* The answer of an operation to an id that is not there (or must not be seen). */
 Rc record_not_found(Ctx *cx, const RecordType *type, Str id);
 

@@ -21,18 +21,25 @@ static Str page_block(Arena *arena, const char *language)
     return str_sub(rest, 0, str_find(rest, STR("```")));
 }
 
-/* fairway-contract FOLDER api/common.yaml api/organizations.yaml FOLDER/runbooks.yaml */
+/* fairway-contract FOLDER api/common.yaml api/organizations.yaml api/identity.yaml
+ * FOLDER/runbooks.yaml
+ */
 static const char *make_contract(Arena *arena, const char *folder)
 {
     char *name = arena_dup(arena, CONTRACT_TOOL, sizeof(CONTRACT_TOOL));
-    const char *const files[] = {folder, TEST_SOURCE_DIR "/api/common.yaml",
+    const char *const files[] = {folder,
+                                 TEST_SOURCE_DIR "/api/common.yaml",
                                  TEST_SOURCE_DIR "/api/organizations.yaml",
+                                 TEST_SOURCE_DIR "/api/identity.yaml",
+                                 TEST_SOURCE_DIR "/api/api-keys.yaml",
                                  str_cstr(arena, str_fmt(arena, "%s/runbooks.yaml", folder))};
     char *argv[ARRAY_LEN(files) + 2] = {name};
     char *no_environment[] = {NULL};
     pid_t pid;
     int status;
-    assert_int_equal(file_write_atomic(files[3], page_block(arena, "yaml"), 0600, NULL), RC_OK);
+    assert_int_equal(
+        file_write_atomic(files[ARRAY_LEN(files) - 1], page_block(arena, "yaml"), 0600, NULL),
+        RC_OK);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         argv[i + 1] = arena_dup(arena, files[i], strlen(files[i]) + 1);
     }
@@ -49,8 +56,9 @@ static int bench_of_page(void **state, bool on_postgres)
     BenchOptions options = {
         .on_postgres = on_postgres,
         .contract = make_contract(arena, bench_folder()),
-        .migrations = {"0003_organizations", "0031_access", "0038_environments"},
-        .extra = { .name = "0100_runbooks", .sql = str_cstr(arena,          page_block(arena, "sql"))},
+        .migrations = {"0003_organizations", "0010_catalog", "0020_services", "0030_identity",
+                       "0031_access", "0036_people", "0038_environments"},
+        .extra = {.name = "0100_runbooks",       .sql = str_cstr(arena,  page_block(arena,                 "sql"))         },
     };
     return bench_new(state, &options);
 }

@@ -312,6 +312,8 @@ Rc history_serve(Ctx *cx, Call *call, const RecordSpec *spec, const HttpPair *fi
     }
     bool more = n == (size_t)limit && rows_next(rows);
     TRY(rows_error(rows, &cx->error));
+    RecordsNames names = cx->platform->records->names;
+    TRY(names && n ? names(cx, items, n) : RC_OK);
     Buf next = buf_init(cx->arena, KIB);
     if (more) {
         buf_base64url(&next, json_str_at(items[n - 1], "id"));

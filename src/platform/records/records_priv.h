@@ -78,7 +78,7 @@ typedef struct RecordSpec {
     const Column **search;
     size_t n_search;
     Sort default_sort;
-    bool has_secrets;
+    bool has_secrets, has_personal;
     SqlText select;    /* "SELECT … FROM … WHERE <condition>", to be continued with AND */
     SqlText count;     /* "SELECT COUNT(*) FROM … WHERE <condition>" */
     SqlText get, lock; /* by id, deleted ones included; lock also keeps others from changing it */
@@ -91,7 +91,8 @@ struct Records {
     Arena *arena;
     RecordSpec **specs;
     size_t n;
-    RecordsVisible visible; /* NULL: everything */
+    RecordsVisible visible;
+    RecordsNames names; /* NULL: everything */
 };
 
 /* A record as read: what is shown of it, and what is not. */
@@ -148,6 +149,10 @@ bool is_mask(const Json *v);
 Json *normalise(Arena *arena, const RecordSpec *spec, const Json *record);
 /* Secrets of a record replaced by the mask, in place. */
 void mask_secrets(Arena *arena, const RecordSpec *spec, Json *record);
+/* What may be kept for good: a copy with masks, or the record itself. before: to tell what has
+ * changed; NULL: it is not told. */
+const Json *
+without_personal(Arena *arena, const RecordSpec *spec, const Json *record, const Json *before);
 
 /* ---- records_check.c */
 /* Members of values must be fields that may be written: by clients (not read-only) or by code. */

@@ -229,6 +229,26 @@ void mask_secrets(Arena *arena, const RecordSpec *spec, Json *record)
     }
 }
 
+const Json *
+without_personal(Arena *arena, const RecordSpec *spec, const Json *record, const Json *before)
+{
+    if (!spec->has_personal || !record) {
+        return record;
+    }
+    Json *copy = json_clone(arena, record);
+    for (size_t i = 0; i < spec->type.n_fields; i++) {
+        const RecordField *field = &spec->type.fields[i];
+        const Json *v = json_get(copy, field->name);
+        if (field->personal && v && v->type != JSON_NULL) {
+            const Json *old = json_get(before, field->name);
+            bool is_other = before && !(old && json_equal(old, v));
+            json_set(arena, copy, field->name,
+                     json_string_c(arena, is_other ? PERSONAL_CHANGED : PERSONAL_MASK));
+        }
+    }
+    return copy;
+}
+
 /* A sealed value opens only where it was put. */
 static Str seal_context(Arena *arena, const RecordSpec *spec, const Column *column, Str id)
 {

@@ -114,6 +114,7 @@ field_of(const Contract *contract, Str name, const Json *property, const Json *w
     field.read_only = flag(property, "readOnly") || flag(schema, "readOnly");
     field.immutable = flag(property, "x-immutable");
     field.secret = flag(property, "x-secret");
+    field.personal = flag(property, "x-personal");
     field.references = json_str_at(property, "x-references");
     return field;
 }
@@ -151,6 +152,7 @@ static Rc build_fields(Arena *arena, RecordSpec *spec, const Json *schema, Error
         RecordField field = field_of(spec->contract, name, property, write_schema);
         field.required = is_listed(required, name);
         spec->has_secrets |= field.secret;
+        spec->has_personal |= field.personal;
         spec->type.fields[spec->type.n_fields++] = field;
     }
     return RC_OK;

@@ -172,10 +172,12 @@ static Rc tell(Write *w)
                                     verb_done(w->change.verb)));
     Json *record = w->after ? w->after : w->before.json;
     Json *data = json_object(cx->arena);
-    json_set_c(cx->arena, data, "record", record);
+    json_set_c(cx->arena, data, "record",
+               json_clone(cx->arena, without_personal(cx->arena, spec, record, NULL)));
     const char *source = str_cstr(cx->arena, record_collection_path(cx->arena, spec, record));
-    TRY(audit_write(cx, type, str_cstr(cx->arena, spec->type.name), w->change.id, w->before.json,
-                    w->change.after));
+    TRY(audit_write(cx, type, str_cstr(cx->arena, spec->type.name), w->change.id,
+                    without_personal(cx->arena, spec, w->before.json, NULL),
+                    without_personal(cx->arena, spec, w->change.after, w->before.json)));
     return events_emit(cx, type, source, w->change.id, data);
 }
 
