@@ -83,6 +83,23 @@ Rc catalog_follow(Apply *a)
     return RC_OK;
 }
 
+Rc catalog_follow_orphans(Ctx *cx, const Str *refs, size_t n)
+{
+    const Platform *platform = cx->platform;
+    for (size_t m = 0; m < platform->n_modules; m++) {
+        const EntityFollower *follower = platform->modules[m]->follower;
+        FollowedEntities gone = {.arena = cx->arena};
+        for (size_t i = 0; follower && i < n; i++) {
+            Str kind = str_sub(refs[i], 0, str_find_char(refs[i], ':'));
+            if (names_kind(follower, kind)) {
+                VEC_PUSH(&gone, ((FollowedEntity){.ref = refs[i], .kind = kind, .is_gone = true}));
+            }
+        }
+        TRY(gone.n ? follower->follow(cx, gone.at, gone.n) : RC_OK);
+    }
+    return RC_OK;
+}
+
 /* ---- again */
 
 static Rc reread(Ctx *cx, Rows *rows, FollowedEntity *ret)

@@ -28,6 +28,8 @@ struct EntityFollower {
  * it is too long to be indexed. */
 Str followed_text(const FollowedEntity *f, const char *key);
 
+/* Entities that are kept though their source names them no more. In cx's write transaction. */
+MUST_CHECK Rc catalog_follow_orphans(Ctx *cx, const Str *refs, size_t n);
 /* For what was not told at the time: reads some entities in cx's write transaction and calls follow
  * with them. query gives ref, location and body in the order of
  * ref; $1 is the ref after which it begins, $2

@@ -5,6 +5,7 @@
 #include "base/time.h"
 
 #include "catalog_ingest_sql.h"
+#include "modules/catalog/follow.h"
 #include "modules/catalog/ingest.h"
 #include "modules/catalog/query.h"
 #include "platform/events/events.h"
@@ -242,9 +243,11 @@ static Rc let_go(Ingest *ingest, const Strs *gone)
     TRY(tx_exec(cx->tx, &catalog_ingest_wake_losers, PARAMS(P_STR(list)), NULL, &cx->error));
     TRY(tx_exec(cx->tx, &catalog_ingest_wake_sources, PARAMS(P_STR(list), P_I64(time_now_us())),
                 NULL, &cx->error));
-    return keeps_orphans(ingest) ? tx_exec(cx->tx, &catalog_ingest_mark_orphans,
-                                           PARAMS(P_STR(list)), NULL, &cx->error)
-                                 : RC_OK;
+    if (!keeps_orphans(ingest)) {
+        return RC_OK;
+    }
+    TRY(tx_exec(cx->tx, &catalog_ingest_mark_orphans, PARAMS(P_STR(list)), NULL, &cx->error));
+    return catalog_follow_orphans(cx, gone->at, gone->n);
 }
 
 /* ---- documents, problems, the source */
