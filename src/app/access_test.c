@@ -654,6 +654,7 @@ static void test_environments_in_bindings_and_explanations(void **state)
 {
     AccessBench *b = world_with_environments(state);
     const char *bind = "POST /api/role-bindings";
+    add_user(b, "ops");
     const char *stage = "{\"subject_kind\":\"user\",\"subject_id\":\"{ops}\",\"role_id\":"
                         "\"" ROLE_DEVELOPER "\",\"scope_kind\":\"environment\",\"scope_id\":"
                         "\"{stage}\"}";

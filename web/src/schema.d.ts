@@ -985,6 +985,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{id}/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a link that sets a user's password
+         * @description By mail, to the user's address: who is invited gets an invitation whose link works for three days, anybody else a link
+         *     for an hour. The link is made when the letter is sent; the job tells how that went. When the server sends no mail
+         *     (`mail.url`), or the user has no address, nothing is sent and the answer has the link, to be handed over by hand.
+         */
+        post: operations["users.invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users/{id}/sign-out": {
         parameters: {
             query?: never;
@@ -1157,6 +1179,27 @@ export interface paths {
          * @description Sets the password and signs in. Who was invited may say their name; the first administrator also the address.
          */
         post: operations["auth.one-time"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for a link that sets a new password
+         * @description If somebody has the address, a letter with the link goes there. The answer, and the time it takes, are the same if
+         *     nobody has. For one address at most three letters an hour are sent.
+         */
+        post: operations["auth.password-reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1805,6 +1848,70 @@ export interface paths {
          * @description Every change with who, when, and the record before and after. Secrets are masked.
          */
         get: operations["team-memberships.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export everything held about a person
+         * @description The record, the entity of the catalog, sessions, keys, teams, roles and other rows, and the audit trail: what the person
+         *     did, and what was done to their record. Secrets and hashes are left out. Of each kind at most 10,000 rows, the newest;
+         *     `truncated` names those that have more. The export itself is noted in the audit trail.
+         */
+        get: operations["users.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Erase a person
+         * @description Cannot be undone. Name, address and picture are removed; sessions, keys, links, roles and memberships end and are
+         *     removed; the entity of the catalog goes with its history. What the person did stays in the audit trail under their id,
+         *     which then leads to nobody. Whom a source of the catalog manages is removed there first.
+         */
+        post: operations["users.erase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export everything held about oneself
+         * @description As `GET /api/users/{id}/export`.
+         */
+        get: operations["auth.export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3531,8 +3638,8 @@ export interface components {
              * @description Identifier (UUIDv7).
              */
             readonly id: string;
-            /** @description Address to sign in with, kept in lower case; unique among the living. */
-            email: string;
+            /** @description Address to sign in with, kept in lower case; unique among the living. Required, except of people whom the catalog brings without one. */
+            email?: string;
             /** @description The name for people. */
             name: string;
             /** @description A picture. */
@@ -3542,6 +3649,15 @@ export interface components {
              * @enum {string}
              */
             status?: "active" | "deactivated" | "invited";
+            /** @description The entity of the catalog that the person is. Left out when they are created: made of the address. */
+            entity_ref?: string;
+            /** @description The location in the catalog that `name`, `email` and `avatar_url` come from, and are changed at. None: the person was made here. */
+            readonly source?: string;
+            /**
+             * Format: date-time
+             * @description Since when the person is erased.
+             */
+            readonly erased_at?: string;
             /**
              * Format: date-time
              * @description Created at this time.
@@ -3719,6 +3835,29 @@ export interface components {
         /** @description Sessions. */
         SessionList: {
             items: components["schemas"]["Session"][];
+        };
+        /** @description Who has forgotten their password. */
+        PasswordReset: {
+            /** @description The address. */
+            email: string;
+        };
+        /** @description How the link gets to the user. */
+        Invitation: {
+            /** @description Whether it goes there by mail. */
+            sent: boolean;
+            /** @description What happens now, as a sentence. */
+            detail: string;
+            /** @description The job that sends the letter. */
+            job_id?: string;
+            /** @description Without mail: for `POST /api/auth/one-time`. */
+            token?: string;
+            /** @description Without mail: the link. */
+            url?: string;
+            /**
+             * Format: date-time
+             * @description Without mail: when the link ends.
+             */
+            expires_at?: string;
         };
         /** @description A link that sets a password. */
         OneTimeLink: {
@@ -3978,6 +4117,15 @@ export interface components {
             /** @description What it does. */
             description?: string;
             /**
+             * Format: uuid
+             * @description The team above it.
+             */
+            parent_id?: string;
+            /** @description The entity of the catalog that the team is, such as group:default/payments. */
+            readonly entity_ref?: string;
+            /** @description The location in the catalog that `name`, `description` and `parent_id` come from, and are changed at. None: the team was made here. */
+            readonly source?: string;
+            /**
              * Format: date-time
              * @description Created at this time.
              */
@@ -4108,6 +4256,30 @@ export interface components {
             readonly deleted_at?: string | null;
             /** @description Deleted by this user or service; null when by the system or anonymously. */
             readonly deleted_by?: string | null;
+        };
+        /** @description Everything held about a person. */
+        PersonExport: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            exported_at: string;
+            user: components["schemas"]["User"];
+            /** @description Their entity of the catalog. */
+            entity?: Record<string, never>;
+            /** @description Rows by what they are: `sessions`, `api_keys`, `team_memberships` and so on. */
+            tables: Record<string, never>;
+            /** @description Rows of the audit trail with the person as actor, newest first. */
+            did: Record<string, never>[];
+            /** @description Rows of the audit trail about their record, newest first. */
+            was_changed: Record<string, never>[];
+            /** @description Of what there is more than is shown. */
+            truncated: string[];
+        };
+        /** @description The confirmation. */
+        Erasure: {
+            /** @description The `id` of the user once more. */
+            confirm: string;
         };
         /** @description What this server is. */
         PlatformIndex: {
@@ -5225,8 +5397,8 @@ export interface components {
          *     }
          */
         UserWrite: {
-            /** @description Address to sign in with, kept in lower case; unique among the living. */
-            email: string;
+            /** @description Address to sign in with, kept in lower case; unique among the living. Required, except of people whom the catalog brings without one. */
+            email?: string;
             /** @description The name for people. */
             name: string;
             /** @description A picture. */
@@ -5236,6 +5408,8 @@ export interface components {
              * @enum {string}
              */
             status?: "active" | "deactivated" | "invited";
+            /** @description The entity of the catalog that the person is. Left out when they are created: made of the address. */
+            entity_ref?: string;
         };
         /**
          * @description A merge patch (RFC 7396) of a user: members to change; null clears an optional one.
@@ -5244,8 +5418,8 @@ export interface components {
          *     }
          */
         UserPatch: {
-            /** @description Address to sign in with, kept in lower case; unique among the living. */
-            email?: string;
+            /** @description Address to sign in with, kept in lower case; unique among the living. Required, except of people whom the catalog brings without one. */
+            email?: string | null;
             /** @description The name for people. */
             name?: string;
             /** @description A picture. */
@@ -5375,6 +5549,11 @@ export interface components {
             slug: string;
             /** @description What it does. */
             description?: string;
+            /**
+             * Format: uuid
+             * @description The team above it.
+             */
+            parent_id?: string;
         };
         /**
          * @description A merge patch (RFC 7396) of a team: members to change; null clears an optional one.
@@ -5394,6 +5573,11 @@ export interface components {
             slug?: string;
             /** @description What it does. */
             description?: string | null;
+            /**
+             * Format: uuid
+             * @description The team above it.
+             */
+            parent_id?: string | null;
         };
         /** @description A page of the list. */
         TeamList: {
@@ -8989,9 +9173,9 @@ export interface operations {
                 /** @description Also those that are deleted but can be restored. */
                 include_deleted?: components["parameters"]["IncludeDeleted"];
                 /** @description Fields to sort by; a minus sign reverses one. */
-                sort?: ("id" | "-id" | "email" | "-email" | "name" | "-name" | "avatar_url" | "-avatar_url" | "status" | "-status" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
+                sort?: ("id" | "-id" | "email" | "-email" | "name" | "-name" | "avatar_url" | "-avatar_url" | "status" | "-status" | "entity_ref" | "-entity_ref" | "source" | "-source" | "erased_at" | "-erased_at" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
                 /** @description Answer only these members. */
-                fields?: ("id" | "email" | "name" | "avatar_url" | "status" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
+                fields?: ("id" | "email" | "name" | "avatar_url" | "status" | "entity_ref" | "source" | "erased_at" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
                 /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 id?: string[];
                 /** @description Only those whose email is this; repeat for several. Also email[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -9002,6 +9186,12 @@ export interface operations {
                 avatar_url?: string[];
                 /** @description Only those whose status is this; repeat for several. Also status[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 status?: ("active" | "deactivated" | "invited")[];
+                /** @description Only those whose entity_ref is this; repeat for several. Also entity_ref[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                entity_ref?: string[];
+                /** @description Only those whose source is this; repeat for several. Also source[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                source?: string[];
+                /** @description Only those whose erased_at is this; repeat for several. Also erased_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                erased_at?: string[];
                 /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 created_at?: string[];
                 /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -9351,6 +9541,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OneTimeLink"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No mail was sent; here is the link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
+                };
+            };
+            /** @description A job sends the letter. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invitation"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -9834,6 +10064,36 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.password-reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description It is taken note of, whoever has the address. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -11102,9 +11362,9 @@ export interface operations {
                 /** @description Also those that are deleted but can be restored. */
                 include_deleted?: components["parameters"]["IncludeDeleted"];
                 /** @description Fields to sort by; a minus sign reverses one. */
-                sort?: ("id" | "-id" | "org_id" | "-org_id" | "name" | "-name" | "slug" | "-slug" | "description" | "-description" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
+                sort?: ("id" | "-id" | "org_id" | "-org_id" | "name" | "-name" | "slug" | "-slug" | "description" | "-description" | "parent_id" | "-parent_id" | "entity_ref" | "-entity_ref" | "source" | "-source" | "created_at" | "-created_at" | "created_by" | "-created_by" | "updated_at" | "-updated_at" | "updated_by" | "-updated_by" | "deleted_at" | "-deleted_at" | "deleted_by" | "-deleted_by")[];
                 /** @description Answer only these members. */
-                fields?: ("id" | "org_id" | "name" | "slug" | "description" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
+                fields?: ("id" | "org_id" | "name" | "slug" | "description" | "parent_id" | "entity_ref" | "source" | "created_at" | "created_by" | "updated_at" | "updated_by" | "deleted_at" | "deleted_by")[];
                 /** @description Only those whose id is this; repeat for several. Also id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 id?: string[];
                 /** @description Only those whose org_id is this; repeat for several. Also org_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -11115,6 +11375,12 @@ export interface operations {
                 slug?: string[];
                 /** @description Only those whose description is this; repeat for several. Also description[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 description?: string[];
+                /** @description Only those whose parent_id is this; repeat for several. Also parent_id[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                parent_id?: string[];
+                /** @description Only those whose entity_ref is this; repeat for several. Also entity_ref[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                entity_ref?: string[];
+                /** @description Only those whose source is this; repeat for several. Also source[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
+                source?: string[];
                 /** @description Only those whose created_at is this; repeat for several. Also created_at[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
                 created_at?: string[];
                 /** @description Only those whose created_by is this; repeat for several. Also created_by[op]= with op ne, lt, lte, gt, gte, prefix, contains or exists. */
@@ -11763,6 +12029,98 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "users.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonExport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "users.erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Erasure"];
+            };
+        };
+        responses: {
+            /** @description What is left. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Everything. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonExport"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalError"];
         };

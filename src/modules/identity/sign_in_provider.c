@@ -311,8 +311,10 @@ static Rc check_session(ProviderCall *pc, const Call *call, Str user_id)
     bool is_there = rows_next(rows) && str_eq(rows_str(rows, 1), user_id) &&
                     MIN(rows_i64(rows, 3), rows_i64(rows, 4)) > time_now_us();
     if (is_there) {
-        cx->actor = (Actor){ACTOR_USER, user_id, rows_dup(rows, 2, cx->arena), STR_EMPTY,
-                            rows_dup(rows, 0, cx->arena)};
+        cx->actor = (Actor){.kind = ACTOR_USER,
+                            .id = user_id,
+                            .name = rows_dup(rows, 2, cx->arena),
+                            .session_id = rows_dup(rows, 0, cx->arena)};
     }
     TRY(rows_error(rows, &cx->error));
     return is_there ? RC_OK : provider_fail(pc, PROVIDER_EXPIRED, "no session to link to");
