@@ -344,7 +344,7 @@ bool glob_accepts(const Glob *glob, const GlobStates *states)
     return (states->bits[end / 64] >> (end % 64) & 1) != 0;
 }
 
-bool glob_match(Str pattern, Str text)
+static __attribute__((noinline)) bool automaton_match(Str pattern, Str text)
 {
     Glob glob;
 
@@ -353,4 +353,24 @@ bool glob_match(Str pattern, Str text)
     }
     GlobStates states = glob_feed(&glob, glob_start(&glob), text, true, false);
     return glob_accepts(&glob, &states);
+}
+
+/* Most patterns are a name, or how names begin: no automaton for these. */
+bool glob_match(Str pattern, Str text)
+{
+    size_t plain = 0; /* bytes that stand for themselves */
+
+    while (plain < pattern.len && !strchr("*?[{", pattern.ptr[plain])) {
+        plain++;
+    }
+    if (!str_starts(text, str_sub(pattern, 0, plain))) {
+        return false;
+    }
+    if (plain == pattern.len && plain < GLOB_OPS_MAX - 1) {
+        return plain == text.len;
+    }
+    if (plain + 1 == pattern.len && pattern.ptr[plain] == '*' && plain < GLOB_OPS_MAX - 2) {
+        return str_find_char(str_from_index(text, plain), '/') == SIZE_MAX;
+    }
+    return automaton_match(pattern, text);
 }
