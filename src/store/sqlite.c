@@ -16,6 +16,7 @@ enum {
     CACHE_DEFAULT_KIB = 16 * 1024,
     CACHE_MIN_KIB = 256,
     BUSY_SLEEP_MAX_MS = 20,
+    SAVEPOINT_MEMORY = 8 * 1024 * 1024,
 };
 
 /* ---- connections ---- */
@@ -70,7 +71,7 @@ static void sql_lower(sqlite3_context *cx, int n, sqlite3_value **args)
     arena_reset(conn->scratch);
 }
 
-static Rc conn_configure(SqliteConn *conn, int cache_kib, Error *err)
+static Rc conn_configure(SqliteConn *conn, bool read_only, int cache_kib, Error *err)
 {
     char pragmas[256];
 
@@ -92,9 +93,9 @@ static Rc conn_configure(SqliteConn *conn, int cache_kib, Error *err)
     }
     /* LIKE minds the case on PostgreSQL, so it does here. */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;"
+             "PRAGMA foreign_keys=ON; PRAGMA temp_store=%s; PRAGMA mmap_size=0;"
              "PRAGMA case_sensitive_like=ON; PRAGMA cache_size=-%d",
-             MAX(cache_kib, CACHE_MIN_KIB));
+             read_only ? "MEMORY" : "FILE", MAX(cache_kib, CACHE_MIN_KIB));
     return sqlite_run(conn, pragmas, err);
 }
 
@@ -107,7 +108,7 @@ Rc sqlite_conn_open(SqliteConn *conn, const SqliteDb *db, bool read_only, int ca
     int code = sqlite3_open_v2(db->path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     Rc rc = code == SQLITE_OK ? RC_OK : sqlite_error(conn, code, "open", err);
     if (rc == RC_OK) {
-        rc = conn_configure(conn, cache_kib, err);
+        rc = conn_configure(conn, read_only, cache_kib, err);
     }
     if (rc != RC_OK) {
         sqlite_conn_close(conn);
@@ -128,8 +129,53 @@ void sqlite_conn_close(SqliteConn *conn)
 
 /* ---- opening ---- */
 
+/* Pages that a savepoint may have to bring back are kept in one piece of SAVEPOINT_MEMORY, and
+ * beyond it in a file. With temp_store=MEMORY it would be pieces of 1 KiB, some 200 for a small
+ * change. The piece comes and goes with every transaction, so one is kept; what was never touched
+ * of it takes no memory. */
+static sqlite3_mem_methods plain_memory;
+static _Atomic(void *) spare_piece;
+
+static bool is_piece(int size)
+{
+    return size >= SAVEPOINT_MEMORY && size < SAVEPOINT_MEMORY + (int)(8 * KIB);
+}
+
+static void *piece_malloc(int size)
+{
+    void *piece = is_piece(size) ? atomic_exchange(&spare_piece, NULL) : NULL;
+    if (piece && plain_memory.xSize(piece) < size) {
+        plain_memory.xFree(piece);
+        piece = NULL;
+    }
+    return piece ? piece : plain_memory.xMalloc(size);
+}
+
+static void piece_free(void *p)
+{
+    void *none = NULL;
+    if (!is_piece(plain_memory.xSize(p)) ||
+        !atomic_compare_exchange_strong(&spare_piece, &none, p)) {
+        plain_memory.xFree(p);
+    }
+}
+
+static void configure_savepoints(void)
+{
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain_memory) != SQLITE_OK) {
+        return;
+    }
+    sqlite3_mem_methods memory = plain_memory;
+    memory.xMalloc = piece_malloc;
+    memory.xFree = piece_free;
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) == SQLITE_OK) {
+        IGNORE(sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, SAVEPOINT_MEMORY));
+    }
+}
+
 static void configure_library(void)
 {
+    configure_savepoints();
     /* No connection is shared between threads at one time, and counting allocations takes a lock at
      * every one. Both fail when SQLite is in use already, and then stay as they are. */
     IGNORE(sqlite3_config(SQLITE_CONFIG_MULTITHREAD));
@@ -226,6 +272,7 @@ static void sqlite_db_close(Db *base)
 {
     SqliteDb *db = (SqliteDb *)base;
 
+    tasks_stop(db);
     checkpointer_stop(db);
     for (unsigned i = 0; i < db->n_readers; i++) {
         ASSERT(!atomic_load(&db->readers[i].taken));
@@ -265,6 +312,7 @@ Rc sqlite_open(const char *path, const DbOptions *options, Db **ret, Error *err)
     mutex_init(&db->reader_lock);
     cond_init(&db->reader_free);
     mutex_init(&db->writer.lock);
+    tasks_init(db);
 
     /* A quarter of the cache for the writer, the rest for the readers together. */
     size_t cache_kib =
@@ -276,6 +324,9 @@ Rc sqlite_open(const char *path, const DbOptions *options, Db **ret, Error *err)
     }
     if (rc == RC_OK) {
         rc = checkpointer_start(db, err);
+    }
+    if (rc == RC_OK) {
+        tasks_start(db);
     }
     if (rc != RC_OK) {
         error_prefix(err, "Opening %s", db->path ? db->path : path);
@@ -415,6 +466,8 @@ static const DbOps sqlite_ops = {
     .begin = writer_begin,
     .commit = writer_commit,
     .rollback = writer_rollback,
+    .run = tasks_run,
+    .shared = writer_shared,
     .exec = sqlite_exec_stmt,
     .exec_many = sqlite_exec_many,
     .query = sqlite_query,

@@ -27,6 +27,8 @@ struct Group {
     unsigned members; /* released, not yet durable */
     bool failed;      /* SQLite has no transaction any more */
     Error error;      /* why; also read by members once done */
+    Shared shared;    /* with what the member that runs has changed */
+    Shared released;  /* without */
     /* Guarded by a lock of the group's own: its members wake all at once, and must not meet those
      * who take turns in the next group. */
     Mutex lock;
@@ -137,8 +139,50 @@ static void group_fail(Writer *writer, const Error *error)
     }
 }
 
-static void group_end_transaction(Writer *writer)
+/* ---- what members share ---- */
+
+static Group *group_of(Tx *tx)
 {
+    return ((SqliteDb *)tx->db)->writer.group;
+}
+
+void *writer_shared(Tx *tx, DbFlush flush)
+{
+    Group *group = group_of(tx);
+    group->shared.flush = flush;
+    return group->shared.bytes;
+}
+
+static Rc flush_shared(Group *group, Tx *tx, Error *err)
+{
+    DbFlush flush = group->shared.flush;
+    group->shared.flush = NULL;
+    return flush && !group->failed && !tx->failed ? flush(tx, group->shared.bytes, err) : RC_OK;
+}
+
+Rc writer_unshare(Tx *tx, Error *err)
+{
+    Group *group = group_of(tx);
+    TRY(flush_shared(group, tx, err));
+    group->shared = (Shared){.flush = NULL};
+    return RC_OK;
+}
+
+/* In the group's own transaction, after all members. */
+static Rc flush_at_end(SqliteDb *db, Error *err)
+{
+    SqliteTx tx = {
+        .base = {.db = &db->base, .is_write = true, .is_primary = true, .deadline_us = INT64_MAX},
+        .conn = &db->writer.conn,
+    };
+    return flush_shared(db->writer.group, &tx.base, err);
+}
+
+/* ---- the end of a group ---- */
+
+static void group_end_transaction(SqliteDb *db)
+{
+    Writer *writer = &db->writer;
     Group *group = writer->group;
     Error error;
 
@@ -150,7 +194,8 @@ static void group_end_transaction(Writer *writer)
         return;
     }
     error_clear(&error);
-    if (sqlite_run_query(&writer->conn, &q_commit, &error) != RC_OK) {
+    if (flush_at_end(db, &error) != RC_OK ||
+        sqlite_run_query(&writer->conn, &q_commit, &error) != RC_OK) {
         group_fail(writer, &error);
     }
 }
@@ -161,7 +206,7 @@ static Rc group_finish(SqliteDb *db, Error *err)
     Writer *writer = &db->writer;
     Group *group = writer->group;
 
-    group_end_transaction(writer);
+    group_end_transaction(db);
     Rc rc = group->failed ? group->error.code : RC_OK;
     if (rc == RC_OK && group->members > 0) {
         atomic_fetch_add_explicit(&db->base.groups, 1, memory_order_relaxed);
@@ -182,11 +227,15 @@ static Rc group_finish(SqliteDb *db, Error *err)
     return rc;
 }
 
+static bool group_has_room(const Group *group)
+{
+    return !group->failed && group->members < GROUP_MAX_MEMBERS &&
+           time_monotonic_us() - group->opened_us < GROUP_MAX_US;
+}
+
 static bool group_goes_on(Writer *writer) REQUIRES(writer->lock)
 {
-    const Group *group = writer->group;
-    return writer->first && !group->failed && group->members < GROUP_MAX_MEMBERS &&
-           time_monotonic_us() - group->opened_us < GROUP_MAX_US;
+    return writer->first && group_has_room(writer->group);
 }
 
 /* Hands the turn on with the group open, and waits for its outcome. False when the caller is to
@@ -234,25 +283,46 @@ static void writer_leave(SqliteDb *db)
 
 /* ---- transactions ---- */
 
-Rc writer_begin(Db *base, Tx **ret, Error *err)
+Rc writer_lead(SqliteDb *db, Error *err)
 {
-    SqliteDb *db = (SqliteDb *)base;
     Writer *writer = &db->writer;
 
-    TRY(writer_turn(writer, base->busy_timeout_ms * US_PER_MS, err));
+    TRY(writer_turn(writer, db->base.busy_timeout_ms * US_PER_MS, err));
     Rc rc = writer->group ? RC_OK : group_open(writer, err);
-    if (rc == RC_OK) {
-        rc = sqlite_run_query(&writer->conn, &q_member, err);
-    }
     if (rc != RC_OK) {
         writer_leave(db);
-        return rc;
     }
+    return rc;
+}
+
+bool writer_has_room(const SqliteDb *db)
+{
+    return group_has_room(db->writer.group);
+}
+
+Rc writer_member_begin(SqliteDb *db, Tx **ret, Error *err)
+{
+    Writer *writer = &db->writer;
+
+    TRY(sqlite_run_query(&writer->conn, &q_member, err));
+    writer->group->released = writer->group->shared;
     SqliteTx *tx = store_alloc(1, sizeof(*tx));
-    tx->base.db = base;
+    tx->base.db = &db->base;
     tx->conn = &writer->conn;
     *ret = &tx->base;
     return RC_OK;
+}
+
+Rc writer_begin(Db *base, Tx **ret, Error *err)
+{
+    SqliteDb *db = (SqliteDb *)base;
+
+    TRY(writer_lead(db, err));
+    Rc rc = writer_member_begin(db, ret, err);
+    if (rc != RC_OK) {
+        writer_leave(db);
+    }
+    return rc;
 }
 
 /* Undoes the caller's own part. */
@@ -261,6 +331,7 @@ static void member_undo(SqliteTx *tx, Writer *writer)
     Error error;
 
     error_clear(&error);
+    writer->group->shared = writer->group->released;
     if (writer->group->failed) {
         return;
     }
@@ -281,30 +352,46 @@ static bool has_dangling_keys(Writer *writer)
            now != 0;
 }
 
-Rc writer_commit(Tx *base, Error *err)
+Rc writer_member_end(Tx *base, Rc rc, Error *err)
 {
     SqliteTx *tx = (SqliteTx *)base;
-    SqliteDb *db = (SqliteDb *)base->db;
-    Writer *writer = &db->writer;
+    Writer *writer = &((SqliteDb *)base->db)->writer;
     Error error;
-    Rc rc;
 
-    error_clear(&error);
-    if (!writer->group->failed && has_dangling_keys(writer)) {
-        member_undo(tx, writer);
-        writer_leave(db);
+    if (rc == RC_OK && !writer->group->failed && has_dangling_keys(writer)) {
         rc = error_set(err, RC_CONFLICT,
                        "It refers to something that is not there, or is still referred to");
         error_detail(err, "foreign key");
+    }
+    if (rc != RC_OK) {
+        member_undo(tx, writer);
         return rc;
     }
+    error_clear(&error);
     if (!writer->group->failed &&
         (sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK ||
          (tx->ran_script && sqlite_run_query(&writer->conn, &q_immediate_fks, &error) != RC_OK))) {
         group_fail(writer, &error);
     }
     writer->group->members++;
-    return group_wait(writer, &rc, err) ? rc : group_finish(db, err);
+    return RC_OK;
+}
+
+Rc writer_commit(Tx *tx, Error *err)
+{
+    SqliteDb *db = (SqliteDb *)tx->db;
+    Rc rc = writer_member_end(tx, RC_OK, err);
+
+    if (rc != RC_OK) {
+        writer_leave(db);
+        return rc;
+    }
+    return group_wait(&db->writer, &rc, err) ? rc : group_finish(db, err);
+}
+
+Rc writer_finish(SqliteDb *db, Error *err)
+{
+    return group_finish(db, err);
 }
 
 void writer_rollback(Tx *base)

@@ -4,6 +4,7 @@
  *   sqlite.c             opening, configuration of connections, the read pool, DbOps
  *   sqlite_stmt.c        statements, results, errors
  *   sqlite_group.c       the one writer: turns and group commit
+ *   sqlite_tasks.c       transactions that are handed over, and the thread that runs them
  *   sqlite_checkpoint.c  the background checkpointer
  *   sqlite_backup.c      online backup */
 #ifndef STORE_SQLITE_PRIV_H
@@ -89,6 +90,21 @@ typedef struct Writer {
     Turn *first, *last;
 } Writer;
 
+/* See tx_shared. */
+typedef struct Shared {
+    _Alignas(16) char bytes[DB_SHARED_SIZE];
+    DbFlush flush; /* NULL: nothing to bring into the database */
+} Shared;
+
+typedef struct Tasks {
+    Thread thread;
+    Mutex lock; /* guards what follows */
+    Cond wake;
+    DbTask *first, *last;
+    size_t n;
+    bool stop;
+} Tasks;
+
 typedef struct Checkpointer {
     Thread thread;
     SqliteConn conn; /* belongs to the thread */
@@ -110,6 +126,7 @@ typedef struct SqliteDb {
     Cond reader_free;
     _Atomic unsigned readers_waiting;
     Writer writer;
+    Tasks tasks;
     Checkpointer checkpointer;
 } SqliteDb;
 
@@ -151,9 +168,26 @@ void writer_rollback(Tx *base);
 /* Called after every failure on the writer connection: if SQLite undid the whole transaction, the
  * group fails with err. */
 void writer_note_failure(Tx *tx, const Error *err);
+/* For whoever runs one member after the other in one turn: takes the turn and opens a group unless
+ * one is open; members while there is room; then the commit, whose outcome is that of all. */
+MUST_CHECK Rc writer_lead(SqliteDb *db, Error *err);
+bool writer_has_room(const SqliteDb *db);
+MUST_CHECK Rc writer_member_begin(SqliteDb *db, Tx **ret, Error *err);
+/* rc: what the member itself came to; other than RC_OK undoes it. */
+Rc writer_member_end(Tx *tx, Rc rc, Error *err);
+MUST_CHECK Rc writer_finish(SqliteDb *db, Error *err);
+void *writer_shared(Tx *tx, DbFlush flush);
+/* Brings it into the database, and forgets it. */
+MUST_CHECK Rc writer_unshare(Tx *tx, Error *err);
 /* The turn alone, with no transaction open: keeps all writers waiting until the end of it. */
 MUST_CHECK Rc writer_exclusive(SqliteDb *db, int64_t timeout_us, Error *err);
 void writer_exclusive_end(SqliteDb *db);
+
+/* sqlite_tasks.c */
+void tasks_init(SqliteDb *db);
+void tasks_start(SqliteDb *db);
+void tasks_stop(SqliteDb *db); /* runs what waits */
+void tasks_run(Db *base, DbTask *task);
 
 /* sqlite_checkpoint.c */
 MUST_CHECK Rc checkpointer_start(SqliteDb *db, Error *err);

@@ -448,7 +448,10 @@ Rc sqlite_script(Tx *tx, const char *sql, Error *err)
     err = err ? err : &local;
 
     ((SqliteTx *)tx)->ran_script = true;
-    Rc rc = sqlite_run(conn, sql, err);
+    Rc rc = tx->is_write ? writer_unshare(tx, err) : RC_OK;
+    if (rc == RC_OK) {
+        rc = sqlite_run(conn, sql, err);
+    }
     if (rc == RC_OK && tx->is_write && sqlite3_get_autocommit(conn->db)) {
         rc = error_set(err, RC_INTERNAL, "The SQL text ended the transaction it ran in");
     }

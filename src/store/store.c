@@ -197,10 +197,15 @@ Rc db_begin(Db *db, Tx **ret, Error *err)
     if (rc != RC_OK) {
         return count_failure(db, rc);
     }
-    (*ret)->is_write = true;
-    atomic_fetch_add_explicit(&db->writes, 1, memory_order_relaxed);
-    scope_push(*ret);
+    store_tx_begun(*ret);
     return RC_OK;
+}
+
+void store_tx_begun(Tx *tx)
+{
+    tx->is_write = true;
+    atomic_fetch_add_explicit(&tx->db->writes, 1, memory_order_relaxed);
+    scope_push(tx);
 }
 
 static void rows_unlink(Rows *rows)
@@ -224,24 +229,23 @@ static void close_results(Tx *tx)
     }
 }
 
-Rc db_commit(Tx *tx, Error *err)
+Rc store_tx_ending(Tx *tx, Error *err)
 {
-    ASSERT(tx && tx->is_write);
-    Db *db = tx->db;
-    Rc rc;
-
     close_results(tx);
     scope_remove(tx);
     if (tx->failed) {
-        rc = error_set(err, tx->failure,
-                       "The transaction was undone because a statement in it had failed");
-        db->ops->rollback(tx);
-    } else if (tx->savepoints > 0) {
-        rc = error_set(err, RC_INTERNAL, "The transaction was undone: a savepoint is still open");
-        db->ops->rollback(tx);
-    } else {
-        rc = db->ops->commit(tx, err);
+        return error_set(err, tx->failure,
+                         "The transaction was undone because a statement in it had failed");
     }
+    if (tx->savepoints > 0) {
+        return error_set(err, RC_INTERNAL, "The transaction was undone: a savepoint is still open");
+    }
+    return RC_OK;
+}
+
+Rc store_tx_ended(Tx *tx, Rc rc)
+{
+    Db *db = tx->db;
     if (rc == RC_OK) {
         atomic_fetch_add_explicit(&db->commits, 1, memory_order_relaxed);
         for (size_t i = 0; i < tx->n_on_commit; i++) {
@@ -251,6 +255,49 @@ Rc db_commit(Tx *tx, Error *err)
     free(tx->on_commit);
     free(tx);
     return count_failure(db, rc);
+}
+
+Rc db_commit(Tx *tx, Error *err)
+{
+    ASSERT(tx && tx->is_write);
+    Rc rc = store_tx_ending(tx, err);
+    if (rc == RC_OK) {
+        rc = tx->db->ops->commit(tx, err);
+    } else {
+        tx->db->ops->rollback(tx);
+    }
+    return store_tx_ended(tx, rc);
+}
+
+void db_run(Db *db, DbTask *task)
+{
+    Error error;
+    Tx *tx;
+
+    if (db->ops->run) {
+        db->ops->run(db, task);
+        return;
+    }
+    error_clear(&error);
+    Rc rc = db_begin(db, &tx, &error);
+    if (rc != RC_OK) {
+        task->done(task, rc, &error);
+        return;
+    }
+    rc = task->run(task, tx);
+    if (rc != RC_OK) {
+        db_end(tx);
+        task->done(task, rc, NULL);
+        return;
+    }
+    rc = db_commit(tx, &error);
+    task->done(task, rc, rc == RC_OK ? NULL : &error);
+}
+
+void *tx_shared(Tx *tx, DbFlush flush)
+{
+    ASSERT(tx->is_write);
+    return tx->db->ops->shared ? tx->db->ops->shared(tx, flush) : NULL;
 }
 
 void db_end(Tx *tx)

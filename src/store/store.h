@@ -115,6 +115,34 @@ bool tx_is_write(const Tx *tx);
 /* fn(user) after a successful commit, on the committing thread, in order. For waking readers and
  * caches. */
 void tx_on_commit(Tx *tx, void (*fn)(void *user), void *user);
+
+/* A write transaction that is handed over, so that no thread waits for the writers' turn and the
+ * disk. run(task, tx) is the transaction: RC_OK commits it, anything else undoes it. done is called
+ * once, after the outcome is known: RC_OK is durable; err tells why the store itself failed, and is
+ * NULL when rc is what run returned. Neither may block on anything but the database.
+ * SQLite: both on the store's own thread, where tasks share commits; db_run returns at once.
+ * PostgreSQL: both within db_run. The task is borrowed until done is called. */
+typedef struct DbTask DbTask;
+struct DbTask {
+    Rc (*run)(DbTask *task, Tx *tx);
+    void (*done)(DbTask *task, Rc rc, const Error *err);
+    /* the store's own */
+    DbTask *next;
+    Tx *tx;
+    Rc rc;
+    int64_t queued_us;
+    Error *error;
+};
+void db_run(Db *db, DbTask *task);
+
+/* What write transactions that share a commit would each read and write again, kept in memory
+ * between them: DB_SHARED_SIZE bytes, zeroed when a new commit begins. What a transaction changes
+ * in it is undone with the transaction. flush brings it into the database before the commit; also
+ * before an undo point or a script, which zero it again. One user in a process. NULL on PostgreSQL,
+ * where each transaction commits by itself. */
+enum { DB_SHARED_SIZE = 256 };
+typedef Rc (*DbFlush)(Tx *tx, void *shared, Error *err);
+void *tx_shared(Tx *tx, DbFlush flush);
 /* Nested undo point inside a write transaction; release and rollback both end the innermost one.
  * A rollback makes a transaction usable again that failed inside it. */
 MUST_CHECK Rc tx_savepoint(Tx *tx, Error *err);

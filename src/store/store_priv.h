@@ -40,8 +40,10 @@ typedef struct DbOps {
     Rc (*read)(Db *db, ReadFrom from, bool inline_only, Tx **ret, Error *err);
     void (*read_end)(Tx *tx); /* frees tx */
     Rc (*begin)(Db *db, Tx **ret, Error *err);
-    Rc (*commit)(Tx *tx, Error *err); /* both end the database's part whatever happens; */
-    void (*rollback)(Tx *tx);         /* store.c frees tx */
+    Rc (*commit)(Tx *tx, Error *err);  /* both end the database's part whatever happens; */
+    void (*rollback)(Tx *tx);          /* store.c frees tx */
+    void (*run)(Db *db, DbTask *task); /* NULL, both: there is nothing to share */
+    void *(*shared)(Tx *tx, DbFlush flush);
     Rc (*exec)(Tx *tx,
                const StmtKey *key,
                const Param *params,
@@ -112,6 +114,13 @@ struct Rows {
 
 /* The error of a statement that was cut: by its deadline, or because the process is ending. */
 Rc store_cut(Error *err, bool is_hurried, const char *what);
+
+/* The life of a write transaction, for those who run tasks: */
+void store_tx_begun(Tx *tx);
+/* No statement follows. RC_OK: it may be committed; else it is to be undone. */
+MUST_CHECK Rc store_tx_ending(Tx *tx, Error *err);
+/* Its outcome is known: callbacks, counters; frees it. Returns rc. */
+Rc store_tx_ended(Tx *tx, Rc rc);
 
 /* Marks rows as failed with a copy of err. */
 void rows_fail(Rows *rows, const Error *err);

@@ -91,7 +91,7 @@ int64_t count_rows(Fixture *f, const char *table)
     return rows_i64(rows, 0);
 }
 
-static void make_things(Fixture *f)
+void make_things(Fixture *f)
 {
     run_sql(f, f->db->kind == DB_POSTGRES ? "CREATE TABLE things(id TEXT PRIMARY KEY, name TEXT "
                                             "NOT NULL, n BIGINT, x DOUBLE PRECISION, data "
@@ -101,7 +101,7 @@ static void make_things(Fixture *f)
                                             "BLOB, CONSTRAINT n_small CHECK (n < 1000000000000))");
 }
 
-static Rc insert_thing(Tx *tx, const char *id, const char *name, int64_t n, Error *err)
+Rc insert_thing(Tx *tx, const char *id, const char *name, int64_t n, Error *err)
 {
     return tx_exec(tx, &store_test_insert,
                    PARAMS(P_CSTR(id), P_CSTR(name), P_I64(n), P_NULL, P_NULL), NULL, err);
@@ -649,129 +649,6 @@ static void test_rows_outlive_scope(void **state)
     rows_end(rows);
 }
 
-/* ---- concurrency ---- */
-
-typedef struct Worker {
-    Thread thread;
-    Db *db;
-    int id, rounds;
-    int committed, undone;
-    Rc rc;
-} Worker;
-
-static Rc worker_round(Worker *w, int round, bool undo, Error *err)
-{
-    CLEANUP(tx_cleanup) Tx *tx = NULL;
-    char id[32];
-    snprintf(id, sizeof(id), "%d-%d", w->id, round);
-    TRY(db_begin(w->db, &tx, err));
-    TRY(insert_thing(tx, id, undo ? "undone" : "kept", round, err));
-    if (undo) {
-        return RC_OK; /* tx_cleanup undoes */
-    }
-    Tx *done = tx;
-    tx = NULL;
-    return db_commit(done, err);
-}
-
-static void *worker_main(void *arg)
-{
-    Worker *w = arg;
-    Error err;
-    for (int i = 0; i < w->rounds && w->rc == RC_OK; i++) {
-        bool undo = (i + w->id) % 5 == 0;
-        w->rc = worker_round(w, i, undo, &err);
-        *(undo ? &w->undone : &w->committed) += 1;
-    }
-    return NULL;
-}
-
-static void test_many_writers(void **state)
-{
-    enum { WORKERS = 16, ROUNDS = 40 };
-    Fixture *f = need_db(state);
-    static const Query undone = {"undone", "SELECT count(*) FROM things WHERE name = 'undone'",
-                                 NULL};
-    Worker workers[WORKERS];
-    int committed = 0;
-    make_things(f);
-    for (int i = 0; i < WORKERS; i++) {
-        workers[i] = (Worker){.db = f->db, .id = i, .rounds = ROUNDS};
-        thread_start(&workers[i].thread, "writer", worker_main, &workers[i]);
-    }
-    for (int i = 0; i < WORKERS; i++) {
-        thread_join(&workers[i].thread);
-        assert_rc(workers[i].rc, RC_OK);
-        committed += workers[i].committed;
-    }
-    assert_int_equal(count_rows(f, "things"), committed);
-    Tx *tx;
-    int64_t n;
-    assert_ok(f, db_read(f->db, false, &tx, &f->err));
-    assert_ok(f, tx_one_i64(tx, &undone, NO_PARAMS, &n, &f->err));
-    assert_int_equal(n, 0);
-    db_end(tx);
-    DbStats stats = db_stats(f->db);
-    assert_int_equal(stats.commits, (uint64_t)committed + 1);
-    assert_int_equal(stats.in_use, 0);
-    if (f->db->kind == DB_SQLITE) {
-        assert_true(stats.groups < stats.commits); /* they shared commits */
-    }
-}
-
-typedef struct Asker {
-    Thread thread;
-    Db *db;
-    bool inline_only;
-    Rc rc;
-    int64_t took_us;
-} Asker;
-
-static void *asker_main(void *arg)
-{
-    Asker *a = arg;
-    Tx *tx;
-    Error err;
-    int64_t before = time_monotonic_us();
-    a->rc = db_read(a->db, a->inline_only, &tx, &err);
-    a->took_us = time_monotonic_us() - before;
-    if (a->rc == RC_OK) {
-        db_end(tx);
-    }
-    return NULL;
-}
-
-static Asker ask(Db *db, bool inline_only)
-{
-    Asker a = {.db = db, .inline_only = inline_only};
-    thread_start(&a.thread, "asker", asker_main, &a);
-    thread_join(&a.thread);
-    return a;
-}
-
-static void test_no_connection_left(void **state)
-{
-    static const DbOptions one = {.readers = 1, .busy_timeout_ms = 200};
-    Fixture *f = need_db(state);
-    Tx *tx;
-    db_close(f->db);
-    f->db = NULL;
-    assert_ok(f, db_open(f->url, &one, &f->db, &f->err));
-    assert_rc(ask(f->db, true).rc, RC_OK);
-    assert_ok(f, db_read(f->db, true, &tx, &f->err));
-    Asker inline_only = ask(f->db, true);
-    assert_rc(inline_only.rc, RC_BUSY);
-    assert_true(inline_only.took_us < 100 * US_PER_MS); /* did not wait */
-    Asker waits = ask(f->db, false);
-    assert_rc(waits.rc, RC_BUSY);
-    assert_true(waits.took_us >= 200 * US_PER_MS);
-    Asker served = {.db = f->db};
-    thread_start(&served.thread, "asker", asker_main, &served);
-    db_end(tx);
-    thread_join(&served.thread);
-    assert_rc(served.rc, RC_OK); /* woken by the end of the other */
-}
-
 /* ---- the rest ---- */
 
 static void test_ping_and_stats(void **state)
@@ -832,8 +709,6 @@ static const struct CMUnitTest tests[] = {
     ON_BOTH(test_on_commit),
     ON_BOTH(test_scopes_of_one_thread),
     ON_BOTH(test_rows_outlive_scope),
-    ON_BOTH(test_many_writers),
-    ON_BOTH(test_no_connection_left),
     ON_BOTH(test_ping_and_stats),
     cmocka_unit_test(test_bad_urls),
 };
@@ -851,6 +726,7 @@ int main(int argc, char **argv)
         return 1;
     }
     int failed = cmocka_run_group_tests_name("store", tests, NULL, NULL);
+    failed += run_concurrency_tests();
     failed += run_deadline_tests();
     failed += run_migrate_tests();
     failed += run_sqlite_tests();

@@ -30,6 +30,9 @@ typedef struct Fixture {
 /* One statement in a transaction of its own. */
 void run_sql(Fixture *f, const char *sql);
 int64_t count_rows(Fixture *f, const char *table);
+/* Table things: id, name, n, x, data. */
+void make_things(Fixture *f);
+MUST_CHECK Rc insert_thing(Tx *tx, const char *id, const char *name, int64_t n, Error *err);
 /* A folder of this process's own, removed at its end; a path in it lives until then. */
 const char *test_path(const char *name);
 
@@ -49,6 +52,7 @@ Fixture *need_db(void **state);
 /* What the program does as a child of test_two_processes_migrate and the like. */
 int migrator_main(const char *url, const char *how);
 
+int run_concurrency_tests(void);
 int run_deadline_tests(void);
 int run_migrate_tests(void);
 int run_sqlite_tests(void);
