@@ -245,6 +245,16 @@ static Rc listen_all(HttpServer *server, int *fds, Error *err)
 
 /* ---- workers */
 
+/* One at a time; who comes wakes the next if there is more to do. Requests are often served before
+ * a thread of their own would have woken up. */
+static void wake_worker(HttpServer *server) REQUIRES(server->lock)
+{
+    if (server->first_work && server->n_idle > 0 && !server->is_waking) {
+        server->is_waking = true;
+        cond_signal(&server->work);
+    }
+}
+
 bool work_push(HttpServer *server, HttpRequest *r)
 {
     bool has_room;
@@ -260,7 +270,7 @@ bool work_push(HttpServer *server, HttpRequest *r)
         }
         server->last_work = r;
         server->n_work++;
-        cond_signal(&server->work);
+        wake_worker(server);
     }
     mutex_unlock(&server->lock);
     return has_room;
@@ -287,14 +297,26 @@ static HttpRequest *take_work(HttpServer *server)
 
     mutex_lock(&server->lock);
     while (!server->is_work_over && !server->first_work) {
+        server->n_idle++;
         cond_wait(&server->work, &server->lock);
+        server->n_idle--;
+        server->is_waking = false;
     }
     if (!server->is_work_over) {
         r = pop_work(server);
         server->n_busy++;
+        wake_worker(server);
     }
     mutex_unlock(&server->lock);
     return r;
+}
+
+static void let_go(HttpRequest *r)
+{
+    if (atomic_fetch_sub(&r->holders, 1) == 1) {
+        ASSERT(r->is_answered);
+        wake_send(r->io, &r->wake, WAKE_SERVED);
+    }
 }
 
 static void *worker_main(void *arg)
@@ -302,14 +324,38 @@ static void *worker_main(void *arg)
     HttpServer *server = arg;
 
     for (HttpRequest *r = take_work(server); r; r = take_work(server)) {
+        atomic_store_explicit(&r->holders, 1, memory_order_relaxed);
         server->app.serve(server->app.user, r);
-        ASSERT(r->is_answered);
         mutex_lock(&server->lock);
         server->n_busy--;
         mutex_unlock(&server->lock);
-        wake_send(r->io, &r->wake, WAKE_SERVED);
+        let_go(r);
     }
     return NULL;
+}
+
+void http_answer_later(HttpRequest *r)
+{
+    HttpServer *server = r->io->server;
+
+    ASSERT(r->is_at_worker && !r->pipe && !r->is_answered);
+    atomic_store_explicit(&r->holders, 2, memory_order_relaxed);
+    mutex_lock(&server->lock);
+    server->n_later++;
+    mutex_unlock(&server->lock);
+}
+
+void http_answered(HttpRequest *r)
+{
+    HttpServer *server = r->io->server;
+
+    let_go(r);
+    mutex_lock(&server->lock);
+    server->n_later--;
+    if (server->is_work_over) {
+        cond_broadcast(&server->drained);
+    }
+    mutex_unlock(&server->lock);
 }
 
 /* ---- life */
@@ -405,6 +451,11 @@ static void end_workers(HttpServer *server)
     for (unsigned i = 0; i < server->n_workers; i++) {
         thread_join(&server->workers[i]);
     }
+    mutex_lock(&server->lock);
+    while (server->n_later > 0) {
+        cond_wait(&server->drained, &server->lock);
+    }
+    mutex_unlock(&server->lock);
     while (left) {
         HttpRequest *r = left;
         left = r->next;

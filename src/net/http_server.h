@@ -142,6 +142,12 @@ bool http_is_inline(const HttpRequest *r);
 /* Instead of an answer, from `serve` on the I/O thread: what this request needs would block. */
 void http_serve_on_worker(HttpRequest *r);
 
+/* Instead of an answer, from `serve` on a worker: it comes later, from any thread, which answers
+ * and then says so with http_answered, once. Between the two the request belongs to that thread, so
+ * `serve` touches it no more; http_server_stop waits for it. Not for HTTP_RUN_STREAM. */
+void http_answer_later(HttpRequest *r);
+void http_answered(HttpRequest *r);
+
 /* ---- body of HTTP_RUN_STREAM, on the worker. Up to `max` bytes into out; *ret_n 0 at the end.
  * Blocks. Fails: RC_TIMEOUT, RC_LIMIT, RC_MALFORMED (client gone). */
 MUST_CHECK Rc http_body_read(HttpRequest *r, void *out, size_t max, size_t *ret_n, Error *err);

@@ -98,7 +98,8 @@ struct HttpRequest {
     Buf body;       /* INLINE and WORKER */
     BodyPipe *pipe; /* STREAM with a body; heap */
     bool is_accepted, is_at_worker, is_suspended, drops_body;
-    bool is_early; /* answered before the end of the body: the connection closes */
+    bool is_early;            /* answered before the end of the body: the connection closes */
+    _Atomic unsigned holders; /* the worker, and who answers later: the last one gives it back */
 
     bool is_answered, needs_retry_after;
     int status;
@@ -187,7 +188,10 @@ struct HttpServer {
     Cond work, drained;
     HttpRequest *first_work, *last_work;
     size_t n_work;
+    unsigned n_idle; /* workers that wait for work */
+    bool is_waking;  /* one of them has been signalled, and has not come yet */
     unsigned n_busy, n_drained;
+    unsigned n_later; /* requests that are answered by other threads than workers */
     bool is_work_over;
     Mutex peers_lock; /* guards peers */
     void *peers;      /* tsearch tree of PeerCount, when max_per_address is set */
