@@ -110,7 +110,7 @@ static void hash_column(Rows *rows, int column, AuditHash *ret)
     memcpy(ret->text, text.ptr ? text.ptr : "", MIN(text.len, AUDIT_HASH_LEN));
 }
 
-Rc audit_head_read(Tx *tx, bool lock, AuditHead *ret, Error *err)
+static Rc read_stored(Tx *tx, bool lock, AuditHead *ret, Error *err)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     TRY(tx_query(tx, lock ? &audit_q_head_lock : &audit_q_head, NO_PARAMS, &rows, err));
@@ -128,7 +128,7 @@ Rc audit_head_read(Tx *tx, bool lock, AuditHead *ret, Error *err)
     return RC_OK;
 }
 
-Rc audit_head_write(Tx *tx, const AuditHead *head, Error *err)
+static Rc write_stored(Tx *tx, const AuditHead *head, Error *err)
 {
     return tx_exec(tx, &audit_q_head_write,
                    PARAMS(P_I64(head->seq), P_STR(audit_hash_str(&head->hash)),
@@ -136,4 +136,42 @@ Rc audit_head_write(Tx *tx, const AuditHead *head, Error *err)
                           P_I64(head->checkpoint_at),
                           P_STR(audit_hash_str(&head->checkpoint_digest))),
                    NULL, err);
+}
+
+/* On SQLite every change extends the chain, and many share a commit: the head is read once for all
+ * of them, and written once before the commit (tx_shared). */
+typedef struct SharedHead {
+    bool is_read, is_changed;
+    AuditHead head;
+} SharedHead;
+_Static_assert(sizeof(SharedHead) <= DB_SHARED_SIZE, "it fits");
+
+static Rc flush_head(Tx *tx, void *user, Error *err)
+{
+    SharedHead *shared = user;
+    return shared->is_changed ? write_stored(tx, &shared->head, err) : RC_OK;
+}
+
+Rc audit_head_read(Tx *tx, bool lock, AuditHead *ret, Error *err)
+{
+    SharedHead *shared = tx_is_write(tx) ? tx_shared(tx, flush_head) : NULL;
+    if (!shared) {
+        return read_stored(tx, lock, ret, err);
+    }
+    if (!shared->is_read) {
+        TRY(read_stored(tx, lock, &shared->head, err));
+        shared->is_read = true;
+    }
+    *ret = shared->head;
+    return RC_OK;
+}
+
+Rc audit_head_write(Tx *tx, const AuditHead *head, Error *err)
+{
+    SharedHead *shared = tx_shared(tx, flush_head);
+    if (!shared) {
+        return write_stored(tx, head, err);
+    }
+    *shared = (SharedHead){.is_read = true, .is_changed = true, .head = *head};
+    return RC_OK;
 }
