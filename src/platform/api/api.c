@@ -172,38 +172,99 @@ static HttpRun on_accept(void *user, HttpRequest *r, size_t *ret_max_body)
     }
 }
 
+/* A request that is served; in its arena, since its write may outlast the handler. */
+typedef struct Served {
+    DbTask write; /* first: tasks are cast back */
+    Api *api;
+    HttpRequest *r;
+    Ctx cx;
+    Call call;
+} Served;
+
+static void answer(Served *s, Rc rc)
+{
+    ApiRequest *state = http_user(s->r);
+    const Actor *actor = &s->cx.actor;
+    state->rc = rc;
+    state->rate = s->call.rate;
+    state->actor = actor->id.len ? actor->id : actor->name; /* names of people: not in logs */
+    if (!s->call.reply.sent) {
+        respond(s->api, s->r, &s->call, state->request_id);
+    }
+}
+
+static Rc write_run(DbTask *task, Tx *tx)
+{
+    Served *s = (Served *)task;
+    s->cx.tx = tx;
+    tx_deadline(tx, s->cx.deadline_us);
+    Rc rc = s->call.write.run(&s->cx, &s->call, s->call.write.user);
+    s->cx.tx = NULL; /* the store ends it */
+    return rc;
+}
+
+static void write_done(DbTask *task, Rc rc, const Error *err)
+{
+    Served *s = (Served *)task;
+    if (err) {
+        s->cx.error = *err;
+    }
+    if (s->call.write.ended) {
+        s->call.write.ended(s->call.write.user);
+    }
+    answer(s, api_finish(&s->cx, &s->call, http_target(s->r), rc));
+    http_answered(s->r);
+}
+
+static void begin_serve(Api *api, HttpRequest *r, Served *ret)
+{
+    const ApiRequest *state = http_user(r);
+    const Operation *op = state->op;
+    *ret = (Served){
+        .write = {.run = write_run,                               .done = write_done},
+        .api = api,
+        .r = r,
+        .cx = { .arena = http_arena(r),
+                  .platform = api->platform,
+                  .deadline_us =
+                   time_monotonic_us() + api->request_time_us, /* an upload took its own time */
+               .request_id = state->request_id,
+                  .trace_id = state->trace_id,
+                  .address = state->address,
+                  .on_io_thread = op->run == RUN_INLINE && http_is_inline(r)},
+        .call = {                                            .op = op,
+                  .http = r,
+                  .n_path = state->n_path,
+                  .rate = state->rate,
+                  .may_write_later = op->run == RUN_WORKER},
+    };
+    memcpy(ret->call.path, state->path, sizeof(ret->call.path));
+    ret->call.query = http_query_pairs(r, &ret->call.n_query);
+    if (op->run == RUN_STREAM) {
+        ret->cx.deadline_us = INT64_MAX;
+    } else {
+        ret->call.raw_body = http_body(r);
+    }
+}
+
 static void on_serve(void *user, HttpRequest *r)
 {
     Api *api = user;
-    ApiRequest *state = http_user(r);
-    const Operation *op = state->op;
-    Ctx cx = {
-        .arena = http_arena(r),
-        .platform = api->platform,
-        .deadline_us = time_monotonic_us() + api->request_time_us, /* an upload took its own time */
-        .request_id = state->request_id,
-        .trace_id = state->trace_id,
-        .address = state->address,
-        .on_io_thread = op->run == RUN_INLINE && http_is_inline(r),
-    };
-    Call call = {.op = op, .http = r, .n_path = state->n_path, .rate = state->rate};
-    memcpy(call.path, state->path, sizeof(call.path));
-    call.query = http_query_pairs(r, &call.n_query);
-    if (op->run == RUN_STREAM) {
-        cx.deadline_us = INT64_MAX;
-    } else {
-        call.raw_body = http_body(r);
+    Served *s = ARENA_NEW(http_arena(r), Served);
+    begin_serve(api, r, s);
+    Rc rc = api_run(api, &s->cx, &s->call, http_target(r));
+    if (rc == RC_OK && s->call.write.run) {
+        http_answer_later(r);
+        db_run(api->platform->db, &s->write);
+        return;
     }
-    state->rc = api_run(api, &cx, &call, http_target(r));
-    state->rate = call.rate;
-    if (api_is_for_worker(&cx, &call, state->rc)) {
+    if (api_is_for_worker(&s->cx, &s->call, rc)) {
+        ApiRequest *state = http_user(r);
+        state->rate = s->call.rate;
         http_serve_on_worker(r);
         return;
     }
-    state->actor = cx.actor.id.len ? cx.actor.id : cx.actor.name; /* names of people: not in logs */
-    if (!call.reply.sent) {
-        respond(api, r, &call, state->request_id);
-    }
+    answer(s, rc);
 }
 
 static void on_refuse(void *user, HttpRequest *r, const Error *err)

@@ -83,9 +83,12 @@ typedef struct ApiRequest {
 /* ---- api_run.c */
 /* Sets request and trace id from the headers or anew. Ids live in the arena. */
 void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, Str *ret_trace);
-/* Everything between routing and sending: the reply is in call->reply, errors included. target:
- * path and query as received. */
+/* Everything between routing and sending: the reply is in call->reply, errors included, unless
+ * call->write is still to be run. target: path and query as received. */
 Rc api_run(Api *api, Ctx *cx, Call *call, Str target);
+/* What follows the handler, or the write transaction it left to the dispatcher (call->write); rc is
+ * what that came to. */
+Rc api_finish(Ctx *cx, Call *call, Str target, Rc rc);
 /* What api_run gave on an I/O thread is no answer: the operation is to run anew on a worker. */
 bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc);
 

@@ -185,6 +185,14 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
         rc = call->op->fn(cx, call);
     }
     ctx_end(cx);
+    if (rc == RC_OK && call->write.run) {
+        return RC_OK;
+    }
+    return api_finish(cx, call, target, rc);
+}
+
+Rc api_finish(Ctx *cx, Call *call, Str target, Rc rc)
+{
     if (rc == RC_OK) {
         rc = api_finish_reply(cx, call);
     }

@@ -108,6 +108,26 @@ bool call_has_header(const Call *call, const char *name)
     return false;
 }
 
+Rc call_write(Ctx *cx, Call *call, const CallWrite *write)
+{
+    if (call->may_write_later) {
+        call->write = *write;
+        return RC_OK;
+    }
+    Rc rc = ctx_begin(cx);
+    if (rc == RC_OK) {
+        rc = write->run(cx, call, write->user);
+    }
+    if (rc == RC_OK) {
+        rc = ctx_commit(cx);
+    }
+    ctx_end(cx);
+    if (write->ended) {
+        write->ended(write->user);
+    }
+    return rc;
+}
+
 void reply_json(Call *call, int status, Str text)
 {
     reply_text(call, status, "", text);

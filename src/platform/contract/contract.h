@@ -163,6 +163,16 @@ typedef struct CallRate {
     int64_t retry_after_s; /* of a refused one */
 } CallRate;
 
+/* The write transaction that ends a call. */
+typedef struct CallWrite {
+    /* In cx's write transaction, which is committed when it gives RC_OK and undone otherwise. It
+     * sets the reply, which is sent only when the change is on the disk. Waits for nothing but the
+     * database. */
+    Rc (*run)(Ctx *cx, Call *call, void *user);
+    void (*ended)(void *user); /* its outcome is known; before the reply is sent. May be NULL */
+    void *user;                /* in cx->arena */
+} CallWrite;
+
 /* ---- one call: the request as the operation sees it, and the reply it builds. */
 struct Call {
     const Operation *op;
@@ -176,8 +186,10 @@ struct Call {
     Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
     CallRate rate;
-    bool is_refused; /* for want of a permission, also where the answer hides that (a 404) */
-    Str version;     /* the older version of the API that was asked for; "": the newest */
+    bool is_refused;      /* for want of a permission, also where the answer hides that (a 404) */
+    Str version;          /* the older version of the API that was asked for; "": the newest */
+    bool may_write_later; /* set by the dispatcher: it runs `write` after the handler */
+    CallWrite write;
     struct {
         int status;       /* 0: 200, or 204 without a body */
         Str content_type; /* "": application/json */
@@ -194,6 +206,10 @@ Str call_query(const Call *call, const char *name); /* first value; "" when abse
 int64_t
 call_query_i64(const Call *call, const char *name, int64_t otherwise); /* validated before */
 bool call_query_bool(const Call *call, const char *name, bool otherwise);
+/* The last thing a handler does: what it returns, the handler returns. Where other clients write
+ * too, the transaction runs on another thread, with cx, once the handler has returned: nothing of
+ * what it works on may be on the handler's stack. */
+MUST_CHECK Rc call_write(Ctx *cx, Call *call, const CallWrite *write);
 /* All values of a repeated parameter, in order. */
 const Str *call_query_all(Ctx *cx, const Call *call, const char *name, size_t *ret_n);
 Str call_header(const Call *call, const char *name); /* "" when absent */

@@ -61,38 +61,64 @@ static Rc parent_not_found(Ctx *cx, Rc rc, const WriteOptions *o)
     return rc;
 }
 
-static Rc serve_create(Ctx *cx, Call *call, const RecordSpec *spec, const WriteOptions *o)
+/* A change under way; in the call's arena, since it may outlast the handler. */
+typedef struct WriteCall {
+    const RecordSpec *spec;
+    WriteOptions options;
+    Idempotency idem;
+    HttpPair fixed[CALL_PATH_MAX];
+} WriteCall;
+
+static void write_ended(void *user)
 {
-    CLEANUP(idempotency_done) Idempotency idem = {.is_running = false};
+    idempotency_done(&((WriteCall *)user)->idem);
+}
+
+static Rc create(Ctx *cx, Call *call, void *user)
+{
+    WriteCall *w = user;
     bool replayed;
     Row row;
-    TRY(idempotency_begin(cx, call, &idem));
-    TRY(ctx_begin(cx));
-    TRY(idempotency_claim(cx, call, &idem, &replayed));
+    TRY(idempotency_claim(cx, call, &w->idem, &replayed));
     if (replayed) {
         return RC_OK;
     }
-    TRY(parent_not_found(cx, write_create(cx, spec, call->body, o, &row), o));
+    TRY(parent_not_found(cx, write_create(cx, w->spec, call->body, &w->options, &row),
+                         &w->options));
     Str path = call_target_path(cx, call), id = json_str_at(row.json, "id");
-    TRY(answer_record(cx, call, spec, 201, &row));
+    TRY(answer_record(cx, call, w->spec, 201, &row));
     reply_header(call, "Location", str_fmt(cx->arena, "%.*s/%.*s", STR_ARG(path), STR_ARG(id)));
-    TRY(idempotency_keep(cx, call, &idem));
-    return ctx_commit(cx);
+    return idempotency_keep(cx, call, &w->idem);
 }
 
-static Rc serve_change(Ctx *cx, Call *call, const RecordSpec *spec, WriteOptions *o)
+static Rc change(Ctx *cx, Call *call, void *user)
 {
+    WriteCall *w = user;
     RecordVerb verb = call->op->verb;
     Row row;
-    o->if_match = verb == VERB_RESTORE ? STR_EMPTY : call_header(call, "If-Match");
-    TRY(ctx_begin(cx));
-    TRY(write_change(cx, spec, verb, call_path(call, "id"), call->body, o, &row));
+    TRY(write_change(cx, w->spec, verb, call_path(call, "id"), call->body, &w->options, &row));
     if (verb == VERB_DELETE) {
         reply_empty(call, 204);
-    } else {
-        TRY(answer_record(cx, call, spec, 200, &row));
+        return RC_OK;
     }
-    return ctx_commit(cx);
+    return answer_record(cx, call, w->spec, 200, &row);
+}
+
+static Rc serve_write(Ctx *cx, Call *call, const RecordSpec *spec)
+{
+    RecordVerb verb = call->op->verb;
+    bool creates = verb == VERB_CREATE;
+    WriteCall *w = ARENA_NEW(cx->arena, WriteCall);
+    w->spec = spec;
+    w->options = (WriteOptions){
+        .by_client = true, .fixed = w->fixed, .n_fixed = fixed_of_path(cx, call, w->fixed)};
+    if (creates) {
+        TRY(idempotency_begin(cx, call, &w->idem));
+    } else if (verb != VERB_RESTORE) {
+        w->options.if_match = call_header(call, "If-Match");
+    }
+    return call_write(
+        cx, call, &(CallWrite){.run = creates ? create : change, .ended = write_ended, .user = w});
 }
 
 Rc records_serve(Ctx *cx, Call *call)
@@ -108,12 +134,11 @@ Rc records_serve(Ctx *cx, Call *call)
     case VERB_GET:
         return serve_get(cx, call, spec, &o);
     case VERB_CREATE:
-        return serve_create(cx, call, spec, &o);
     case VERB_REPLACE:
     case VERB_PATCH:
     case VERB_DELETE:
     case VERB_RESTORE:
-        return serve_change(cx, call, spec, &o);
+        return serve_write(cx, call, spec);
     case VERB_NONE:
         break;
     }
