@@ -63,6 +63,7 @@ int import_backstage_command(int argc, char **argv);
 int completion_command(int argc, char **argv);
 int complete_command(int argc, char **argv); /* what the shells' completion asks */
 int users_reset_link_command(int argc, char **argv);
+int users_reset_second_factors_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 int help_command(int argc, char **argv);
 /* cli.c: every command that is derived from the contract; argv[0] is the first argument. */

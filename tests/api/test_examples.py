@@ -201,6 +201,8 @@ def expected(op, name):
 @pytest.mark.parametrize("path,method,name", CASES, ids=[f"{m}-{p}" + (f"-{n}" if n else "") for p, m, n in CASES])
 def test_example(world, path, method, name):
     op = document["paths"][path][method]
+    if "Second factors" in op["tags"]:
+        pytest.skip("needs the session of a person, which an open server has not: test_second_factors.py")
     if creates(path, method, op):
         made, answer = world.ensure(world.filled(path, op)[0], op)
         assert not record_of(op, "create") or ("ETag" in answer.headers and answer.headers["Location"].endswith(made))

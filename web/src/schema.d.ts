@@ -1135,7 +1135,7 @@ export interface paths {
         /**
          * Sign in with email and password
          * @description Gives an access token of 15 minutes and a refresh token, or, with `cookie`, a session cookie for browsers and a
-         *     `csrf_token`. What is wrong is not told. After five failures an address has to wait, each time twice as long, whether
+         *     `csrf_token`. Who has a second factor is asked for it first: `POST /api/auth/second-factor`. What is wrong is not told. After five failures an address has to wait, each time twice as long, whether
          *     somebody has it or not.
          */
         post: operations["auth.login"];
@@ -1176,7 +1176,8 @@ export interface paths {
         put?: never;
         /**
          * Follow a one-time link
-         * @description Sets the password and signs in. Who was invited may say their name; the first administrator also the address.
+         * @description Sets the password and signs in. Who was invited may say their name; the first administrator also the address. A second
+         *     factor is asked for as at any sign-in.
          */
         post: operations["auth.one-time"];
         delete?: never;
@@ -2054,6 +2055,263 @@ export interface paths {
         get: operations["platform.backstage-liveness"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish a sign-in with the second factor
+         * @description After a password was right and `second_factor_required` was answered: a code of the app, a recovery code, or what the
+         *     browser made of `passkey_options`. A challenge lasts five minutes and takes five attempts; wrong codes count for the
+         *     account too. Every code works once.
+         */
+        post: operations["auth.second-factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey-sign-in/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to sign in with a passkey
+         * @description For `navigator.credentials.get`: whoever has a passkey of this server may use it. Lasts five minutes.
+         */
+        post: operations["auth.passkey-sign-in.options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a passkey
+         * @description A passkey that has asked for its PIN, finger or face is both factors in one: no password, no code.
+         */
+        post: operations["auth.passkey-sign-in.finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show once more who you are
+         * @description Before one's second factors are changed. With the password; who has a second factor, with that instead. For a passkey,
+         *     `POST /api/auth/passkey-sign-in/options` gives the options. A session cookie is replaced by a new one.
+         */
+        post: operations["auth.confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show one's second factors
+         * @description Show one's second factors.
+         */
+        get: operations["auth.second-factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to set up codes of an app
+         * @description Makes a secret for an authenticator app. It counts once `POST /api/auth/totp/confirm` has got a code of it; until then
+         *     another call replaces it.
+         */
+        post: operations["auth.totp.begin"];
+        /**
+         * Remove the codes of an app
+         * @description Remove the codes of an app.
+         */
+        delete: operations["auth.totp.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish setting up codes of an app
+         * @description With the first of the second factors come recovery codes. Only this answer shows them.
+         */
+        post: operations["auth.totp.confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make new recovery codes
+         * @description Ten codes that work once each. Those made before end. Only this answer shows them.
+         */
+        post: operations["auth.recovery-codes.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to add a passkey
+         * @description For `navigator.credentials.create`. Lasts five minutes.
+         */
+        post: operations["auth.passkeys.options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's passkeys
+         * @description List one's passkeys.
+         */
+        get: operations["auth.passkeys.list"];
+        put?: never;
+        /**
+         * Add a passkey
+         * @description With the first of the second factors come recovery codes. Only this answer shows them.
+         */
+        post: operations["auth.passkeys.add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a passkey
+         * @description Remove a passkey.
+         */
+        delete: operations["auth.passkeys.remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Rename a passkey
+         * @description Rename a passkey.
+         */
+        patch: operations["auth.passkeys.rename"];
+        trace?: never;
+    };
+    "/api/users/{id}/second-factors/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a user's second factors
+         * @description For somebody who has lost them all: make sure that it is them. Ends their sessions; their password stays, and the next
+         *     sign-in asks for nothing else, or to set up a second factor where one is required.
+         */
+        post: operations["users.second-factors.reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3800,6 +4058,8 @@ export interface components {
             api_key_id?: string;
             /** @description With a session cookie: the value of `X-CSRF-Token`. */
             csrf_token?: string;
+            /** @description Whether a second factor has to be set up before anything else is possible. */
+            second_factor_missing?: boolean;
         };
         /** @description A sign-in that goes on. */
         Session: {
@@ -4332,6 +4592,198 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "error";
             message?: string;
+        };
+        /** @description Signed in, or asked for the second factor. */
+        SignInAnswer: components["schemas"]["SignedIn"] | components["schemas"]["SecondFactorRequired"];
+        /** @description The password is right; `POST /api/auth/second-factor` finishes the sign-in. */
+        SecondFactorRequired: {
+            /**
+             * @description Always true.
+             * @constant
+             */
+            second_factor_required: true;
+            /** @description To be sent with the second factor. */
+            challenge: string;
+            /** @description What there is to finish with. */
+            methods: ("totp" | "passkey" | "recovery_code")[];
+            /** @description Seconds until it has to be begun anew. */
+            expires_in: number;
+            passkey_options?: components["schemas"]["PasskeyRequest"];
+        };
+        /** @description Either a code or a passkey. */
+        SecondFactor: {
+            /** @description The `challenge` of the sign-in. */
+            challenge: string;
+            /** @description Six digits of the app, or a recovery code. Spaces and dashes do not count. */
+            code?: string;
+            passkey?: components["schemas"]["PasskeyAssertion"];
+            /**
+             * @description For browsers: answer with a session cookie instead of tokens.
+             * @default false
+             */
+            cookie: boolean;
+        };
+        /** @description A passkey that was used. */
+        PasskeySignIn: {
+            passkey: components["schemas"]["PasskeyAssertion"];
+            /**
+             * @description For browsers: answer with a session cookie instead of tokens.
+             * @default false
+             */
+            cookie: boolean;
+        };
+        /** @description One of the three. */
+        Confirmation: {
+            /** @description The password; of who has no second factor. */
+            password?: string;
+            /** @description A code of the app or a recovery code. */
+            code?: string;
+            passkey?: components["schemas"]["PasskeyAssertion"];
+        };
+        /** @description Until when changes are possible. */
+        Confirmed: {
+            /**
+             * Format: date-time
+             * @description Until then.
+             */
+            confirmed_until: string;
+            /** @description With a session cookie: the next value of `X-CSRF-Token`. */
+            csrf_token?: string;
+        };
+        /** @description What is set up, and what may be. */
+        SecondFactors: {
+            /** @description Whether codes of an app are set up. */
+            totp: boolean;
+            /** @description How many passkeys there are. */
+            passkeys: number;
+            /** @description How many recovery codes are left. */
+            recovery_codes: number;
+            /** @description Whether a second factor has to be set up here. */
+            is_required: boolean;
+            /** @description Whether the address of the server lets browsers make passkeys. */
+            passkeys_possible: boolean;
+            /**
+             * Format: date-time
+             * @description Until when changes are possible without `POST /api/auth/confirm`.
+             */
+            confirmed_until: string;
+        };
+        /** @description What an authenticator app needs. */
+        TotpSecret: {
+            /** @description The secret in base32. */
+            secret: string;
+            /** @description The same as `otpauth://` address, for a QR code. */
+            uri: string;
+        };
+        /** @description A code. */
+        TotpConfirmation: {
+            /** @description Six digits that the app shows. */
+            code: string;
+        };
+        /** @description Recovery codes. */
+        RecoveryCodes: {
+            /** @description The codes; empty when there are some already. */
+            recovery_codes: string[];
+        };
+        /** @description A passkey. */
+        Passkey: {
+            /** @description Identifier. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Whether it may be on several devices. */
+            is_synced: boolean;
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it was last used.
+             */
+            last_used_at?: string;
+        };
+        /** @description Passkeys. */
+        PasskeyList: {
+            items: components["schemas"]["Passkey"][];
+        };
+        /** @description A name. */
+        PasskeyName: {
+            /** @description The name. */
+            name: string;
+        };
+        /** @description What the browser made. */
+        PasskeyNew: {
+            passkey: components["schemas"]["PasskeyRegistration"];
+            /** @description A name to tell it by. */
+            name?: string;
+        };
+        /** @description The passkey, and recovery codes with the first second factor. */
+        PasskeyAdded: {
+            passkey: components["schemas"]["Passkey"];
+            /** @description The codes; empty when there are some already. */
+            recovery_codes: string[];
+        };
+        /** @description `PublicKeyCredentialCreationOptionsJSON` of WebAuthn. */
+        PasskeyCreation: {
+            /** @description This server. */
+            rp: Record<string, never>;
+            /** @description You. */
+            user: Record<string, never>;
+            /** @description What is signed, in base64url. */
+            challenge: string;
+            /** @description Algorithms. */
+            pubKeyCredParams: Record<string, never>[];
+            /** @description Milliseconds. */
+            timeout?: number;
+            /** @description The passkeys that there are. */
+            excludeCredentials?: Record<string, never>[];
+            /** @description What kind is wished for. */
+            authenticatorSelection?: Record<string, never>;
+            /** @description `none`. */
+            attestation?: string;
+        };
+        /** @description `PublicKeyCredentialRequestOptionsJSON` of WebAuthn. */
+        PasskeyRequest: {
+            /** @description What is signed, in base64url. */
+            challenge: string;
+            /** @description This server. */
+            rpId: string;
+            /** @description Milliseconds. */
+            timeout?: number;
+            /** @description The passkeys that may be used; empty for any. */
+            allowCredentials?: Record<string, never>[];
+            /** @description `required` without a password, else `preferred`. */
+            userVerification?: string;
+        };
+        /** @description `RegistrationResponseJSON` of WebAuthn; what else it has is passed over. */
+        PasskeyRegistration: {
+            /** @description What the authenticator says. */
+            response: {
+                /** @description In base64url. */
+                clientDataJSON: string;
+                /** @description In base64url. */
+                attestationObject: string;
+                /** @description How it is reached. */
+                transports?: string[];
+            };
+        };
+        /** @description `AuthenticationResponseJSON` of WebAuthn; what else it has is passed over. */
+        PasskeyAssertion: {
+            /** @description The credential, in base64url. */
+            id: string;
+            /** @description What the authenticator says. */
+            response: {
+                /** @description In base64url. */
+                clientDataJSON: string;
+                /** @description In base64url. */
+                authenticatorData: string;
+                /** @description In base64url. */
+                signature: string;
+                /** @description Whose it is, in base64url. */
+                userHandle?: string | null;
+            };
         };
         /**
          * @description A Component entity of the catalog. What a source file manages is changed in that file: writing it here is a 409 that
@@ -9989,13 +10441,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description You are signed in. */
+            /** @description You are signed in, or asked for the second factor. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignedIn"];
+                    "application/json": components["schemas"]["SignInAnswer"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -10053,13 +10505,13 @@ export interface operations {
             };
         };
         responses: {
-            /** @description You are signed in. */
+            /** @description You are signed in, or asked for the second factor. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SignedIn"];
+                    "application/json": components["schemas"]["SignInAnswer"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -12375,6 +12827,448 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactor"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyAttempts"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkey-sign-in.options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The options. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyRequest"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkey-sign-in.finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description You are signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedIn"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"];
+            };
+        };
+        responses: {
+            /** @description It is you. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Confirmed"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyAttempts"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.second-factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is set up. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactors"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.totp.begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The secret; only this answer shows it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSecret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.totp.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.totp.confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmation"];
+            };
+        };
+        responses: {
+            /** @description They are set up. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.recovery-codes.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The codes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkeys.options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The options. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyCreation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkeys.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The passkeys, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "auth.passkeys.add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyNew"];
+            };
+        };
+        responses: {
+            /** @description It is added. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyAdded"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkeys.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the passkey. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "auth.passkeys.rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the passkey. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyName"];
+            };
+        };
+        responses: {
+            /** @description It is renamed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
+        };
+    };
+    "users.second-factors.reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Identifier of the user. */
+                id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "services.list": {

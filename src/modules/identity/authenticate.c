@@ -109,6 +109,7 @@ static Rc read_session(Ctx *cx, const Query *query, Str key, Decision *ret)
                   .id = rows_dup(rows, 1, cx->arena),
                   .name = rows_dup(rows, 2, cx->arena),
                   .session_id = rows_dup(rows, 0, cx->arena)},
+        .is_limited = rows_i64(rows, 5) != 0,
         .expires_us = MIN(rows_i64(rows, 3), rows_i64(rows, 4)),
     };
     return RC_OK;
@@ -246,6 +247,11 @@ Rc identity_authenticate(Ctx *cx, const Call *call)
     cx->actor = decision.actor;
     TRY(check_page(cx, call, &credential));
     decisions_used(credential.hash, &decision);
+    if (decision.is_limited && !str_is(call->op->on, "Self")) {
+        return fail(cx, RC_DENIED,
+                    "A second factor is required here: set one up first (POST /api/auth/totp, or a "
+                    "passkey).");
+    }
     if (decision.scopes &&
         !identity_scopes_allow(decision.scopes, call->op->action, call->op->on)) {
         return fail(cx, RC_DENIED, "The scopes of the API key do not reach %.*s:%.*s.",

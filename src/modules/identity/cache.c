@@ -29,7 +29,7 @@ typedef struct Entry {
     int64_t expires_us;  /* wall clock */
     int64_t used_us;     /* monotonic: when its use was last noted */
     ActorKind kind;
-    bool has_scopes;
+    bool has_scopes, is_limited;
     int64_t per_minute, burst; /* of a key, when it has its own */
     uint16_t lens[5];          /* of id, name, key, session, scopes, one after the other in text */
     char text[TEXT_MAX];
@@ -102,6 +102,7 @@ static void read_entry(Arena *arena, const Entry *e, Decision *ret)
                   .session_id = parts[3],
                   .key_per_minute = e->per_minute,
                   .key_burst = e->burst},
+        .is_limited = e->is_limited,
         .expires_us = e->expires_us,
     };
     Json *scopes = NULL;
@@ -147,6 +148,7 @@ static bool fill(Entry *e, const Decision *d)
     e->has_scopes = d->scopes != NULL;
     e->per_minute = d->actor.key_per_minute;
     e->burst = d->actor.key_burst;
+    e->is_limited = d->is_limited;
     e->expires_us = d->expires_us;
     return true;
 }

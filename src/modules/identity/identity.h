@@ -33,9 +33,18 @@ MUST_CHECK Rc identity_authenticate(Ctx *cx, const Call *call);
  * be open. */
 MUST_CHECK Rc identity_bootstrap(Ctx *cx, Rc (*grant)(Ctx *cx, Str user_id), Str *ret_link);
 
+/* auth.require_second_factor "admins": who they are. Set before requests are served; ask runs in
+ * cx's open scope. */
+typedef Rc (*IsAdministrator)(Ctx *cx, Str user_id, bool *ret);
+void identity_ask_administrators(IsAdministrator ask);
+
 /* A link with which whoever has this address sets a new password. Fails RC_NOT_FOUND. No
  * transaction may be open. */
 MUST_CHECK Rc identity_reset_link(Ctx *cx, Str email, Str *ret_link);
+
+/* Removes the second factors of whoever has this address and ends their sessions. Fails
+ * RC_NOT_FOUND. No transaction may be open. */
+MUST_CHECK Rc identity_reset_second_factors(Ctx *cx, Str email);
 
 /* Another process has changed who may call (TOPIC_IDENTITY): what is remembered is asked anew. Any
  * thread; never blocks. */

@@ -54,7 +54,7 @@ SELECT locked_until FROM sign_in_failures WHERE account = $1
 INSERT INTO sign_in_failures (account, failures, last_at, locked_until) VALUES ($1, 1, $2, 0)
 ON CONFLICT (account) DO UPDATE SET last_at = $2,
     failures = CASE WHEN sign_in_failures.last_at < $3 THEN 1 ELSE sign_in_failures.failures + 1 END
-RETURNING failures
+RETURNING failures, locked_until
 
 -- name: failure_lock
 UPDATE sign_in_failures SET locked_until = $2 WHERE account = $1 AND locked_until < $2
@@ -63,16 +63,16 @@ UPDATE sign_in_failures SET locked_until = $2 WHERE account = $1 AND locked_unti
 DELETE FROM sign_in_failures WHERE account = $1
 
 -- name: session_add
-INSERT INTO user_sessions (id, user_id, kind, token_hash, address, user_agent, created_at, last_used_at, idle_expires_at,
-        expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $8, $9)
+INSERT INTO user_sessions (id, user_id, kind, token_hash, address, user_agent, created_at, last_used_at,
+        authenticated_at, idle_expires_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7, $8, $9)
 
 -- name: session_by_id
-SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at FROM user_sessions s JOIN users u ON u.id = s.user_id
+SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at, s.is_limited FROM user_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.id = $1 AND s.kind = 'token' AND s.revoked_at IS NULL AND u.status = 'active' AND u.deleted_at IS NULL
 
 -- name: session_by_cookie
-SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at FROM user_sessions s JOIN users u ON u.id = s.user_id
+SELECT s.id, u.id, u.name, s.idle_expires_at, s.expires_at, s.is_limited FROM user_sessions s JOIN users u ON u.id = s.user_id
 WHERE s.token_hash = $1 AND s.kind = 'cookie' AND s.revoked_at IS NULL AND u.status = 'active' AND u.deleted_at IS NULL
 
 -- name: session_used

@@ -53,6 +53,7 @@ Rc keys_rotate_run(Ctx *cx, Job *job); /* the job */
 typedef struct Decision {
     Actor actor;        /* texts in the caller's arena */
     const Json *scopes; /* of an API key; NULL otherwise */
+    bool is_limited;    /* may only set up a second factor */
     int64_t expires_us; /* wall clock */
 } Decision;
 
@@ -76,13 +77,37 @@ bool api_key_is_wellformed(Str key); /* with its checksum */
 Str api_key_checksum(Arena *arena, Str random);
 Str csrf_token(Arena *arena, Str cookie);
 
+/* ---- sign_in.c: how often somebody may be wrong. account: of account_of. In cx's write
+ * transaction. */
+
+/* Counts an attempt. RC_RATE while the account is locked. Attempts of an account at the same time
+ * come one after the other: the row is held until the end of the transaction. */
+MUST_CHECK Rc failures_add(Ctx *cx, Str account, int64_t *ret_failures);
+/* It was wrong, and there were so many: from the fifth on, the account has to wait. */
+MUST_CHECK Rc failures_lock(Ctx *cx, Str account, int64_t failures);
+/* Is it the caller's own password? RC_INVALID with the field `pointer`, RC_RATE. No write
+ * transaction may be open. */
+MUST_CHECK Rc sign_in_check_own(Ctx *cx, Str pointer, Str password);
+
+/* ---- second_factor.c, factors.c */
+
+/* In cx's write transaction, after the password (or what stands for it) was right: asks for the
+ * second factor, or begins the session of who has none. */
+MUST_CHECK Rc sign_in_go_on(Ctx *cx, Call *call, Str user_id, Str user_name);
+/* In cx's write transaction: sign-ins that wait for a second factor end. */
+MUST_CHECK Rc challenges_forget(Ctx *cx, Str user_id);
+/* In cx's open scope: may the session only set up the second factor that is required? */
+MUST_CHECK Rc factors_session_is_limited(Ctx *cx, bool *ret);
+
 /* ---- sessions.c */
 
 /* The value of the session cookie; "" when there is none. */
 Str session_cookie(const Call *call);
 /* In cx's write transaction: a new session of the user, whose tokens (or cookie) are put into the
- * answer. Sets cx->actor. */
+ * answer. Sets cx->actor. Asks nobody for a second factor: see sign_in_go_on. */
 MUST_CHECK Rc session_start(Ctx *cx, Call *call, Str user_id, Str user_name);
+/* A new cookie for the session, put into the answer; the caller stores its hash. */
+Str session_cookie_renew(Ctx *cx, Call *call, Json *answer);
 /* In cx's write transaction: sessions, one-time links and keys of somebody who may not call any
  * more. */
 MUST_CHECK Rc sessions_end_user(Ctx *cx, Str user_id, const char *reason);

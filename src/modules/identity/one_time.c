@@ -151,7 +151,7 @@ static Rc use(Ctx *cx, Call *call, const OneTime *o, Str password_phc)
     if (!str_is(o->status, "invited")) {
         TRY(identity_notice_password(cx, o->email, o->name));
     }
-    return session_start(cx, call, o->user_id, o->name);
+    return sign_in_go_on(cx, call, o->user_id, o->name);
 }
 
 Rc auth_one_time(Ctx *cx, Call *call)

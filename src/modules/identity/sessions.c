@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include "contract_handlers.h"
+#include "factors_q_sql.h"
 #include "identity_q_sql.h"
 #include "modules/identity/identity_priv.h"
 #include "platform/audit/audit.h"
@@ -66,6 +67,13 @@ static void put_cookie(Ctx *cx, Call *call, Json *sign_in, Str cookie)
                                         "Max-Age=%lld",
                          STR_ARG(cookie), (long long)(SESSION_US / US_PER_SECOND)));
     json_set_str(cx->arena, sign_in, "csrf_token", csrf_token(cx->arena, cookie));
+}
+
+Str session_cookie_renew(Ctx *cx, Call *call, Json *answer)
+{
+    Str cookie = token_new(cx->arena, "fws_");
+    put_cookie(cx, call, answer, cookie);
+    return cookie;
 }
 
 Rc session_start(Ctx *cx, Call *call, Str user_id, Str user_name)
@@ -255,6 +263,7 @@ Rc sessions_end_user(Ctx *cx, Str user_id, const char *reason)
 {
     int64_t now = time_now_us();
     TRY(end_others(cx, user_id, STR_EMPTY, reason));
+    TRY(challenges_forget(cx, user_id));
     TRY(tx_exec(cx->tx, &identity_q_one_time_forget, PARAMS(P_STR(user_id), P_I64(now)), NULL,
                 &cx->error));
     TRY(tx_exec(cx->tx, &identity_q_keys_expire_of_user, PARAMS(P_STR(user_id), P_I64(now)), NULL,
@@ -312,12 +321,13 @@ Rc identity_prune_run(Ctx *cx, Job *job)
         const Query *query;
         int64_t before_us;
     } steps[] = {
-        {&identity_q_prune_failures, day_ago},
-        {&identity_q_prune_refresh,  day_ago},
-        {&identity_q_prune_sessions, day_ago},
-        {&identity_q_prune_one_time, day_ago},
-        {&identity_q_prune_states,   now    },
-        {&identity_q_prune_resets,   day_ago},
+        {&factors_q_prune_challenges, now    },
+        {&identity_q_prune_failures,  day_ago},
+        {&identity_q_prune_refresh,   day_ago},
+        {&identity_q_prune_sessions,  day_ago},
+        {&identity_q_prune_one_time,  day_ago},
+        {&identity_q_prune_states,    now    },
+        {&identity_q_prune_resets,    day_ago},
     };
     (void)job;
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {

@@ -42,10 +42,10 @@ static Rc read_account(Ctx *cx, SignIn *s)
 }
 
 /* Told alike of accounts that exist and of those that do not. */
-static Rc refuse_locked(Ctx *cx, int64_t until_us)
+static Rc refuse_locked(Ctx *cx, const char *of, int64_t until_us)
 {
     int64_t wait_s = (until_us - time_now_us()) / US_PER_SECOND + 1;
-    return fail(cx, RC_RATE, "Too many attempts with this address; try again in %lld second%s.",
+    return fail(cx, RC_RATE, "Too many attempts with this %s; try again in %lld second%s.", of,
                 (long long)wait_s, wait_s == 1 ? "" : "s");
 }
 
@@ -57,7 +57,7 @@ static Rc check(Ctx *cx, SignIn *s, Str password)
     ctx_end(cx);
     TRY(rc);
     if (s->locked_until_us > time_now_us()) {
-        return refuse_locked(cx, s->locked_until_us);
+        return refuse_locked(cx, "address", s->locked_until_us);
     }
     s->is_right = password_verify(s->hash, password) && str_is(s->status, "active");
     if (s->is_right && password_is_outdated(s->hash)) {
@@ -66,19 +66,46 @@ static Rc check(Ctx *cx, SignIn *s, Str password)
     return RC_OK;
 }
 
+static Rc count_failure(Ctx *cx, Str account, int64_t *ret_failures, int64_t *ret_locked_until_us)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    int64_t now = time_now_us();
+    TRY(tx_query(cx->tx, &identity_q_failure_add,
+                 PARAMS(P_STR(account), P_I64(now), P_I64(now - FAILURES_WINDOW_US)), &rows,
+                 &cx->error));
+    if (rows_next(rows)) {
+        *ret_failures = rows_i64(rows, 0);
+        *ret_locked_until_us = rows_i64(rows, 1);
+    }
+    return rows_error(rows, &cx->error);
+}
+
+Rc failures_add(Ctx *cx, Str account, int64_t *ret_failures)
+{
+    int64_t locked_until_us = 0;
+    TRY(count_failure(cx, account, ret_failures, &locked_until_us));
+    return locked_until_us > time_now_us() ? refuse_locked(cx, "second factor", locked_until_us)
+                                           : RC_OK;
+}
+
+Rc failures_lock(Ctx *cx, Str account, int64_t failures)
+{
+    int64_t doublings = MIN(failures - FREE_FAILURES, DOUBLINGS_MAX);
+    return failures < FREE_FAILURES
+               ? RC_OK
+               : tx_exec(
+                     cx->tx, &identity_q_failure_lock,
+                     PARAMS(P_STR(account),
+                            P_I64(time_now_us() + MIN(LOCK_FIRST_US << doublings, LOCK_MAX_US))),
+                     NULL, &cx->error);
+}
+
 static Rc note_failure(Ctx *cx, const SignIn *s)
 {
-    int64_t failures = 0, now = time_now_us();
+    int64_t failures = 0, locked_until_us;
     TRY(ctx_begin(cx));
-    TRY(tx_one_i64(cx->tx, &identity_q_failure_add,
-                   PARAMS(P_STR(s->account), P_I64(now), P_I64(now - FAILURES_WINDOW_US)),
-                   &failures, &cx->error));
-    if (failures >= FREE_FAILURES) {
-        int64_t doublings = MIN(failures - FREE_FAILURES, DOUBLINGS_MAX);
-        int64_t wait = MIN(LOCK_FIRST_US << doublings, LOCK_MAX_US);
-        TRY(tx_exec(cx->tx, &identity_q_failure_lock, PARAMS(P_STR(s->account), P_I64(now + wait)),
-                    NULL, &cx->error));
-    }
+    TRY(count_failure(cx, s->account, &failures, &locked_until_us));
+    TRY(failures_lock(cx, s->account, failures));
     Json *what = json_object(cx->arena);
     json_set_c(cx->arena, what, "failures", json_int(cx->arena, failures));
     TRY(audit_write(cx, "auth.sign_in_failed", "Account", s->account, NULL, what));
@@ -86,7 +113,7 @@ static Rc note_failure(Ctx *cx, const SignIn *s)
     return fail(cx, RC_UNAUTH, "The address or the password is wrong.");
 }
 
-static Rc begin_session(Ctx *cx, Call *call, const SignIn *s)
+static Rc go_on(Ctx *cx, Call *call, const SignIn *s)
 {
     TRY(keys_ensure(cx));
     TRY(ctx_begin(cx));
@@ -96,7 +123,7 @@ static Rc begin_session(Ctx *cx, Call *call, const SignIn *s)
                     PARAMS(P_STR(s->user_id), P_STR(s->new_hash), P_STR(s->hash)), NULL,
                     &cx->error));
     }
-    TRY(session_start(cx, call, s->user_id, s->name));
+    TRY(sign_in_go_on(cx, call, s->user_id, s->name));
     return ctx_commit(cx);
 }
 
@@ -114,12 +141,11 @@ Rc auth_login(Ctx *cx, Call *call)
     SignIn s = {.email = str_lower_utf8(cx->arena, json_str_at(call->body, "email"))};
     s.account = account_of(cx->arena, s.email);
     TRY(verify_within_place(cx, &s, json_str_at(call->body, "password")));
-    return s.is_right ? begin_session(cx, call, &s) : note_failure(cx, &s);
+    return s.is_right ? go_on(cx, call, &s) : note_failure(cx, &s);
 }
 
 /* ---- one's own password */
 
-/* By its id: status and hash as they stand. */
 static Rc read_self(Ctx *cx, SignIn *s)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
@@ -142,35 +168,54 @@ static Rc change_password(Ctx *cx, const SignIn *s)
                 PARAMS(P_STR(s->user_id), P_STR(cx->actor.session_id), P_I64(now),
                        P_CSTR("password_changed")),
                 NULL, &cx->error));
+    TRY(challenges_forget(cx, s->user_id));
     TRY(audit_write(cx, "auth.password_changed", "User", s->user_id, NULL, NULL));
     TRY(identity_notice_password(cx, s->email, s->name));
     identity_changed(cx);
     return ctx_commit(cx);
 }
 
+static Rc find_self(Ctx *cx, SignIn *s)
+{
+    ctx_end(cx);
+    TRY(ctx_read_primary(cx));
+    Rc rc = read_self(cx, s);
+    ctx_end(cx);
+    s->account = account_of(cx->arena, s->email);
+    return rc;
+}
+
 /* Wrong guesses count as at the sign-in: a stolen session must not become a password. */
+static Rc verify_own(Ctx *cx, SignIn *s, Str pointer, Str password)
+{
+    TRY(verify_within_place(cx, s, password));
+    if (s->is_right) {
+        return RC_OK;
+    }
+    Rc rc = note_failure(cx, s);
+    return rc == RC_UNAUTH ? fail_field(cx, pointer, "is wrong") : rc;
+}
+
+Rc sign_in_check_own(Ctx *cx, Str pointer, Str password)
+{
+    SignIn s = {0};
+    TRY(find_self(cx, &s));
+    return verify_own(cx, &s, pointer, password);
+}
+
 Rc auth_password(Ctx *cx, Call *call)
 {
     SignIn s = {0};
     if (cx->actor.kind != ACTOR_USER || cx->actor.session_id.len == 0) {
         return fail(cx, RC_DENIED, "Sign in to change your password; an API key may not.");
     }
-    ctx_end(cx);
-    TRY(ctx_read_primary(cx));
-    Rc rc = read_self(cx, &s);
-    ctx_end(cx);
-    TRY(rc);
-    s.account = account_of(cx->arena, s.email);
+    TRY(find_self(cx, &s));
     Str next = json_str_at(call->body, "new_password");
     const Str context[] = {s.email, s.name};
     TRY(password_check(cx, STR("/new_password"), next, context, ARRAY_LEN(context)));
-    TRY(verify_within_place(cx, &s, json_str_at(call->body, "current_password")));
-    if (!s.is_right) {
-        rc = note_failure(cx, &s);
-        return rc == RC_UNAUTH ? fail_field(cx, STR("/current_password"), "is wrong") : rc;
-    }
+    TRY(verify_own(cx, &s, STR("/current_password"), json_str_at(call->body, "current_password")));
     TRY(password_enter(cx));
-    rc = password_hash(cx, next, &s.new_hash);
+    Rc rc = password_hash(cx, next, &s.new_hash);
     password_leave();
     TRY(rc);
     TRY(change_password(cx, &s));
@@ -208,9 +253,14 @@ Rc auth_me(Ctx *cx, Call *call)
         json_set_str(cx->arena, me, "csrf_token", csrf_token(cx->arena, cookie));
     }
     if (cx->actor.kind == ACTOR_USER) {
+        bool is_limited;
         TRY(ctx_read(cx));
         TRY(record_get(cx, "User", cx->actor.id, &user));
+        TRY(factors_session_is_limited(cx, &is_limited));
         json_set_c(cx->arena, me, "user", user);
+        if (is_limited) {
+            json_set_c(cx->arena, me, "second_factor_missing", json_bool_new(cx->arena, true));
+        }
     }
     reply_header(call, "Cache-Control", STR("no-store"));
     reply_json_tree(cx, call, 200, me);

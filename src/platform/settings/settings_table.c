@@ -146,6 +146,13 @@ const SettingDef settings_table[] = {
      .reload = RELOAD_LIVE,
      .help = "Hosts at internal addresses that sign-in providers may be asked at, also by http, separated by commas (a list in a file): "
              "`host` or `host:port`; `*` stands for any text."},
+    {.name = "auth.require_second_factor",
+     .type = SETTING_STRING,
+     .otherwise = "off",
+     .reload = RELOAD_LIVE,
+     .choices = "off admins everyone",
+     .help = "Who must have a second factor: `admins` are those who may change users. Somebody without one can, from the next "
+             "sign-in by password on, only set one up."},
     {.name = "limits.mode",
      .type = SETTING_STRING,
      .otherwise = "auto",
