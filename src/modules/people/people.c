@@ -75,7 +75,7 @@ static Rc user_prepare(Ctx *cx, RecordChange *change)
     Str ref;
     TRY(identity_user_hooks.prepare(cx, change));
     TRY(check_owned(cx, change, user_fields, ARRAY_LEN(user_fields)));
-    if (change->verb == VERB_RESTORE && json_str_at(change->before, "erased_at").len > 0) {
+    if (change->verb != VERB_DELETE && json_str_at(change->before, "erased_at").len > 0) {
         return fail(cx, RC_CONFLICT, "The user was erased; that cannot be undone.");
     }
     if (change->verb != VERB_CREATE) {

@@ -45,6 +45,7 @@ static Rc check_position(Ctx *cx, int64_t after, int64_t *ret_from, bool *ret_ok
 {
     int64_t pruned, head;
     /* A replica may lag behind the position that the client has from the primary. */
+    ctx_end(cx); /* who may was read from a replica, perhaps */
     TRY(ctx_read_primary(cx));
     TRY(events_pruned_position(cx->tx, &pruned, &cx->error));
     TRY(events_head_position(cx->tx, &head, &cx->error));

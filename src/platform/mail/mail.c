@@ -100,17 +100,16 @@ static void put_part(curl_mime *mime, Str text, const char *type)
            curl_mime_encoder(part, "quoted-printable") == CURLE_OK);
 }
 
+/* The top's type goes by a header field: libcurl adds the boundary, and would say "mixed" itself.
+ */
 static void put_body(Letter *l, Arena *arena)
 {
-    curl_mime *alternatives = curl_mime_init(l->curl);
     l->mime = curl_mime_init(l->curl);
-    ASSERT(alternatives && l->mime);
-    put_part(alternatives, mail_text_part(arena, l->mail->text), "text/plain; charset=utf-8");
-    put_part(alternatives, mail_html_part(arena, l->mail->subject, l->mail->text),
+    ASSERT(l->mime);
+    add(arena, &l->headers, STR("Content-Type: multipart/alternative"));
+    put_part(l->mime, mail_text_part(arena, l->mail->text), "text/plain; charset=utf-8");
+    put_part(l->mime, mail_html_part(arena, l->mail->subject, l->mail->text),
              "text/html; charset=utf-8");
-    curl_mimepart *part = curl_mime_addpart(l->mime);
-    ASSERT(part && curl_mime_subparts(part, alternatives) == CURLE_OK &&
-           curl_mime_type(part, "multipart/alternative") == CURLE_OK);
 }
 
 static void must(CURLcode result)
@@ -158,6 +157,11 @@ static Rc explain(Ctx *cx, const Letter *l, CURLcode code)
     if (code == CURLE_LOGIN_DENIED) {
         return fail(cx, RC_UPSTREAM,
                     "The mail server %.*s does not take mail.username and mail.password.",
+                    STR_ARG(s->host));
+    }
+    if (code == CURLE_USE_SSL_FAILED) {
+        return fail(cx, RC_UPSTREAM,
+                    "The mail server %.*s offers no TLS (STARTTLS), and mail.starttls asks for it.",
                     STR_ARG(s->host));
     }
     bool has_answered = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letters: invitations, links for a forgotten password, notices; and mail servers of all manners."""
+import json
+import time
+
+import pytest
+
+from support.api import Api
+from support.identity import PASSWORD, first_admin, login, new_user
+from support.mail import MailServer, html_of, is_installed, text_of, token_of
+from support.server import FairwayServer
+from support.wait import until
+
+pytestmark = pytest.mark.skipif(not is_installed(), reason="python3-aiosmtpd is not installed")
+PATCH = {"Content-Type": "application/merge-patch+json"}
+NEW = "a meadow full of larks"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request, binary):
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    with MailServer() as mail, FairwayServer(auth=None, database_url=url, env=mail.settings()) as server:
+        server.mail, server.admin = mail, first_admin(server)
+        yield server
+
+
+def make_user(server, email, name="Ada"):
+    made = server.admin.post("/api/users", {"email": email, "name": name})
+    assert made.status == 201, made
+    return made.json()
+
+
+def jobs(server, kind, state=None):
+    query = {"type": kind, "limit": 100, **({"state": state} if state else {})}
+    return server.admin.get("/api/jobs", query=query).json()["items"]
+
+
+def ask(server, email):
+    return server.api.post("/api/auth/password-reset", {"email": email})
+
+
+# ---- invitations
+
+def test_invitation(world):
+    user = make_user(world, "grace@example.org", "Grace Höpper\n")
+    sent = world.admin.post(f"/api/users/{user['id']}/invitation")
+    assert sent.status == 202 and sent.json()["sent"] is True and "url" not in sent.json(), "the letter alone has the link"
+    row = world.mail.wait_for("grace@example.org")
+    message = row["message"]
+    assert message["From"] == "Fairway Tests <fairway@example.com>" and row["from"] == "fairway@example.com"
+    assert message["To"] == "grace@example.org" and message["Auto-Submitted"] == "auto-generated"
+    assert message["Message-ID"].endswith("@example.com>") and message["Date"] and message["MIME-Version"] == "1.0"
+    assert message.get_content_type() == "multipart/alternative"
+    assert "Hello Grace Höpper" in text_of(row) and "three days" in text_of(row)
+    assert f'href="{world.url}/#one-time={token_of(row)}"' in html_of(row)
+    token = token_of(row)
+    job = until(lambda: world.admin.get(f"/api/jobs/{sent.json()['job_id']}").json()["state"] == "succeeded")
+    assert job and token not in world.admin.get("/api/jobs", query={"limit": 100}).text
+    done = world.api.post("/api/auth/one-time", {"token": token, "password": PASSWORD})
+    assert done.status == 200 and done.json()["user"]["status"] == "active"
+
+
+def test_without_mail_the_administrator_gets_the_link(new_server):
+    server = new_server(auth=None, env={"FAIRWAY_LIMITS_MODE": "off"})
+    server.admin = first_admin(server)
+    user = make_user(server, "ada@example.org")
+    answer = server.admin.post(f"/api/users/{user['id']}/invitation")
+    assert answer.status == 200 and answer.json()["sent"] is False and "No mail was sent" in answer.json()["detail"]
+    assert answer.headers["Cache-Control"] == "no-store" and answer.json()["url"].endswith(answer.json()["token"])
+    assert server.api.post("/api/auth/one-time", {"token": answer.json()["token"], "password": PASSWORD}).status == 200
+    refused = ask(server, "ada@example.org")
+    assert refused.status == 409 and "sends no mail" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("env", [{"FAIRWAY_MAIL_URL": "http://mail.example.com", "FAIRWAY_MAIL_FROM": "a@b.org"},
+                                 {"FAIRWAY_MAIL_URL": "smtp://mail.example.com"},
+                                 {"FAIRWAY_MAIL_URL": "smtp://u:p@mail.example.com", "FAIRWAY_MAIL_FROM": "a@b.org"}])
+def test_wrong_settings_are_told_at_the_start(binary, env, tmp_path):
+    server = FairwayServer(env=env, dir=tmp_path)
+    try:
+        with pytest.raises(RuntimeError) as told:
+            server.start()
+        assert "mail." in str(told.value)
+    finally:
+        server.kill()
+
+
+# ---- a forgotten password
+
+def test_reset(world):
+    ada = new_user(world.admin, "ada@example.org", role=None)
+    assert ask(world, "ADA@example.org").status == 202
+    row = world.mail.wait_for("ada@example.org")
+    assert "within an hour" in text_of(row)
+    done = world.api.post("/api/auth/one-time", {"token": token_of(row), "password": NEW})
+    assert done.status == 200
+    assert ada.get("/api/auth/me").status == 401, "other sessions end (ASVS 7.4.3)"
+    assert world.api.post("/api/auth/one-time", {"token": token_of(row), "password": NEW}).status == 401, "once (ASVS 6.4.1)"
+    login(world, "ada@example.org", NEW)
+    notice = world.mail.wait_for("ada@example.org", 2)
+    assert "was changed just now" in text_of(notice) and "#one-time" not in notice["data"]
+
+
+def test_the_answer_tells_nothing(world):
+    """Whether somebody has the address shows neither in the answer, nor in what is written (ASVS 6.3.8)."""
+    new_user(world.admin, "known@example.org", role=None)
+    answers, before = [], len(jobs(world, "identity.password-reset"))
+    for email in ("known@example.org", "nobody@example.org", "no address at all"):
+        answer = ask(world, email)
+        answers.append((answer.status, answer.body, sorted(k for k in answer.headers)))
+    assert answers[0] == answers[1] == answers[2] and answers[0][0] == 202
+    assert len(jobs(world, "identity.password-reset")) == before + 3, "the same work for each"
+    until(lambda: not jobs(world, "identity.password-reset", "queued") and not jobs(world, "identity.password-reset", "running"))
+    assert world.mail.to("known@example.org") and not world.mail.to("nobody@example.org")
+    page = json.dumps(jobs(world, "identity.password-reset"))
+    assert "known@" not in page and "nobody@" not in page
+
+
+def test_three_letters_an_hour(world):
+    new_user(world.admin, "often@example.org", role=None)
+    assert [ask(world, "often@example.org").status for _ in range(6)] == [202] * 6
+    world.mail.wait_for("often@example.org", 3)
+    until(lambda: not jobs(world, "identity.password-reset", "queued") and not jobs(world, "identity.password-reset", "running"))
+    assert len(world.mail.to("often@example.org")) == 3
+
+
+def test_per_client(new_server):
+    with MailServer() as mail:
+        env = mail.settings()
+        env.pop("FAIRWAY_LIMITS_MODE")
+        server = new_server(auth=None, env=env)
+        seen = [ask(server, f"u{i}@example.org").status for i in range(12)]
+        assert seen[0] == 202 and seen[-1] == 429
+
+
+def test_who_is_out_gets_no_link(world):
+    user = make_user(world, "out@example.org")
+    world.admin.patch(f"/api/users/{user['id']}", {"status": "deactivated"}, headers=PATCH)
+    assert ask(world, "out@example.org").status == 202
+    assert world.admin.post(f"/api/users/{user['id']}/invitation").status == 409
+    until(lambda: not jobs(world, "identity.password-reset", "queued") and not jobs(world, "identity.password-reset", "running"))
+    assert not world.mail.to("out@example.org")
+
+
+# ---- notices
+
+def test_notices_go_to_the_address_before(world):
+    user = new_user(world.admin, "before@example.org", role=None)
+    changed = user.post("/api/auth/password", {"current_password": PASSWORD, "new_password": NEW})
+    assert changed.status == 204
+    assert "password" in world.mail.wait_for("before@example.org")["message"]["Subject"]
+    assert world.admin.patch(f"/api/users/{user.user['id']}", {"email": "after@example.org"}, headers=PATCH).status == 200
+    assert "address" in world.mail.wait_for("before@example.org", 2)["message"]["Subject"]
+    assert not world.mail.to("after@example.org")
+
+
+# ---- servers of all manners
+
+def test_starttls_and_auth(new_server):
+    with MailServer(starttls=True, auth=["fairway", "s3cret mail"]) as mail:
+        env = mail.settings(starttls="required", username="fairway", password="s3cret mail", ca_file=mail.folder / "cert.pem")
+        server = new_server(auth=None, env=env)
+        server.admin = first_admin(server)
+        user = make_user(server, "tls@example.org")
+        assert server.admin.post(f"/api/users/{user['id']}/invitation").status == 202
+        row = mail.wait_for("tls@example.org")
+        assert row["tls"] and row["user"] == "fairway"
+        assert "s3cret" not in server.log()
+
+
+def test_smtps(new_server):
+    with MailServer(smtps=True) as mail:
+        server = new_server(auth=None, env=mail.settings(ca_file=mail.folder / "cert.pem"))
+        server.admin = first_admin(server)
+        user = make_user(server, "tls@example.org")
+        assert server.admin.post(f"/api/users/{user['id']}/invitation").status == 202
+        mail.wait_for("tls@example.org")
+
+
+@pytest.mark.parametrize("how,settings,says", [
+    ({}, {"starttls": "required"}, "TLS"),                                    # cannot speak TLS: nothing is sent in clear
+    ({"starttls": True}, {"starttls": "required"}, "certificate"),           # somebody else's certificate
+    ({"starttls": True, "auth": ["a", "b"]}, {"starttls": "required", "username": "a", "password": "wrong", "ca": True}, "mail.password"),
+])
+def test_what_is_not_safe_is_not_sent(new_server, how, settings, says):
+    with MailServer(**how) as mail:
+        if settings.pop("ca", False):
+            settings["ca_file"] = mail.folder / "cert.pem"
+        server = new_server(auth=None, env=mail.settings(**settings))
+        server.admin = first_admin(server)
+        user = make_user(server, "ada@example.org")
+        job = server.admin.post(f"/api/users/{user['id']}/invitation").json()["job_id"]
+        failed = until(lambda: (j := server.admin.get(f"/api/jobs/{job}").json())["state"] in ("failed", "dead") and j)
+        assert failed["state"] == "failed", failed
+        assert says in failed["error"] and "ada@example.org" not in failed["error"]
+        assert not mail.letters()
+
+
+def test_a_server_that_is_away_comes_back(world):
+    world.mail.stop()
+    user = make_user(world, "later@example.org")
+    job = world.admin.post(f"/api/users/{user['id']}/invitation").json()["job_id"]
+    failed = until(lambda: (j := world.admin.get(f"/api/jobs/{job}").json())["state"] == "failed" and j)
+    assert "127.0.0.1" in failed["error"] and failed["attempt"] == 1
+    world.mail.start()
+    row = world.mail.wait_for("later@example.org")
+    assert world.api.post("/api/auth/one-time", {"token": token_of(row), "password": PASSWORD}).status == 200
+    until(lambda: world.admin.get(f"/api/jobs/{job}").json()["state"] == "succeeded")
+
+
+def test_busy_is_tried_again_and_refused_is_not(world):
+    try:
+        world.mail.stop()
+        world.mail.start(refuse="550 5.1.1 <gone@example.org>: no such user")
+        user = make_user(world, "gone@example.org")
+        job = world.admin.post(f"/api/users/{user['id']}/invitation").json()["job_id"]
+        dead = until(lambda: (j := world.admin.get(f"/api/jobs/{job}").json())["state"] == "dead" and j)
+        assert dead["attempt"] == 1 and "refused" in dead["error"] and "550" in dead["error"]
+        assert "gone@example.org" not in dead["error"], "what the server says names people"
+        world.mail.stop()
+        world.mail.start(busy="451 4.3.0 try again later")
+        user = make_user(world, "busy@example.org")
+        job = world.admin.post(f"/api/users/{user['id']}/invitation").json()["job_id"]
+        until(lambda: world.admin.get(f"/api/jobs/{job}").json()["state"] == "failed")
+        world.mail.stop()
+        world.mail.start(slow_s=0)
+        world.mail.wait_for("busy@example.org")
+    finally:
+        world.mail.stop()
+        world.mail.start(slow_s=0)
+
+
+def test_a_slow_server_holds_up_nobody(new_server):
+    with MailServer(slow_s=8) as mail:
+        server = new_server(auth=None, env=mail.settings(timeout="1s"))
+        server.admin = first_admin(server)
+        user = make_user(server, "slow@example.org")
+        job = server.admin.post(f"/api/users/{user['id']}/invitation").json()["job_id"]
+        failed = until(lambda: (j := server.admin.get(f"/api/jobs/{job}").json())["state"] == "failed" and j)
+        assert "in time" in failed["error"]
+        begin = time.monotonic()
+        assert ask(server, "slow@example.org").status == 202 and time.monotonic() - begin < 5
+        server.admin.post(f"/api/jobs/{job}/cancel")
+
+
+def test_addresses_cannot_add_recipients(world):
+    """ASVS 1.3.11: no address becomes two, or a line of the dialogue."""
+    for email in ("a@x.org>,<b@x.org", "a@x.org\r\nrcpt to:<b@x.org>", "a,b@x.org"):
+        made = world.admin.post("/api/users", {"email": email, "name": "A"})
+        if made.status == 201:
+            job = world.admin.post(f"/api/users/{made.json()['id']}/invitation").json()["job_id"]
+            until(lambda: world.admin.get(f"/api/jobs/{job}").json()["state"] == "dead")
+    assert not [row for row in world.mail.letters() if "b@x.org" in json.dumps(row["to"])]
+    assert Api(world.url).get("/api/ready").status == 200
