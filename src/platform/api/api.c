@@ -212,7 +212,7 @@ static void write_done(DbTask *task, Rc rc, const Error *err)
     if (s->call.write.ended) {
         s->call.write.ended(s->call.write.user);
     }
-    answer(s, api_finish(&s->cx, &s->call, http_target(s->r), rc));
+    answer(s, api_finish(s->api, &s->cx, &s->call, http_target(s->r), rc));
     http_answered(s->r);
 }
 

@@ -88,7 +88,7 @@ void api_identify(Arena *arena, Str request_id, Str traceparent, Str *ret_id, St
 Rc api_run(Api *api, Ctx *cx, Call *call, Str target);
 /* What follows the handler, or the write transaction it left to the dispatcher (call->write); rc is
  * what that came to. */
-Rc api_finish(Ctx *cx, Call *call, Str target, Rc rc);
+Rc api_finish(Api *api, Ctx *cx, Call *call, Str target, Rc rc);
 /* What api_run gave on an I/O thread is no answer: the operation is to run anew on a worker. */
 bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc);
 

@@ -188,10 +188,10 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target)
     if (rc == RC_OK && call->write.run) {
         return RC_OK;
     }
-    return api_finish(cx, call, target, rc);
+    return api_finish(api, cx, call, target, rc);
 }
 
-Rc api_finish(Ctx *cx, Call *call, Str target, Rc rc)
+Rc api_finish(Api *api, Ctx *cx, Call *call, Str target, Rc rc)
 {
     if (rc == RC_OK) {
         rc = api_finish_reply(cx, call);
