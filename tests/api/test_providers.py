@@ -695,6 +695,15 @@ def test_an_open_server_has_no_sign_in(new_server):
     assert server.api.get("/api/auth/providers").json() == {"items": []}
 
 
+def test_an_address_may_begin_and_come_back_ten_times_a_minute():
+    """[2.4.1, 6.3.1]"""
+    with LyingProvider() as op:
+        with FairwayServer(auth=None, config=config({"corp": op.settings()})) as server:
+            statuses = [server.api.get("/api/auth/providers/corp/start").status for _ in range(12)]
+            assert statuses[0] == 302 and statuses[-1] == 429 and 10 <= statuses.count(302) <= 11
+            assert server.api.get("/api/auth/providers/corp/callback", query={"state": "x"}).status == 429
+
+
 def test_secrets_are_in_no_log(both, op):
     for secret in (op.client_secret, GitHubLike.client_secret, "ghu_token"):
         assert secret not in both.log()
