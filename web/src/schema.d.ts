@@ -6792,10 +6792,7 @@ export interface components {
         UserId: string;
         /** @description Identifier of the job. */
         JobId: string;
-        /**
-         * @description Its id in the settings.
-         * @example github
-         */
+        /** @description Its id in the settings. */
         SignInProviderId: string;
         /** @description Identifier of the webhook. */
         WebhookId: string;
@@ -15116,10 +15113,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Its id in the settings.
-                 * @example github
-                 */
+                /** @description Its id in the settings. */
                 id: components["parameters"]["SignInProviderId"];
             };
             cookie?: never;
@@ -15155,10 +15149,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /**
-                 * @description Its id in the settings.
-                 * @example github
-                 */
+                /** @description Its id in the settings. */
                 id: components["parameters"]["SignInProviderId"];
             };
             cookie?: never;
