@@ -329,6 +329,39 @@ def test_an_address_is_linked_only_when_verified_and_of_a_domain_the_provider_is
     assert elsewhere.user["id"] != victim.user["id"]
 
 
+@pytest.mark.parametrize("claims, word", [
+    ({"email": "two@at@example.org"}, "no-address"), ({"email": "a" * 65 + "@example.org"}, "no-address"),
+    ({"email": "a b@example.org"}, "no-address"), ({"email": ["a@example.org"]}, "no-address"), ({"email": None}, "no-address"),
+    ({"email": "blank@example.org", "name": "\u00a0\u3000"}, "not-trusted"), ({"email_verified": "yes"}, "no-address")])
+def test_claims_of_another_form_make_no_account(both, op, claims, word):
+    op.claims.update({"sub": "s-odd", "email": "odd@example.org", **claims})
+    failed(both, sign_in(both, "corp", op), word)
+
+
+def test_of_two_links_that_are_taken_away_at_once_one_stays(both, op, hub):
+    hub.user["id"], hub.emails = 80, []
+    op.claims.update(sub="s-hasty", email="hasty@example.org")
+    browser = Browser()
+    signed_in_user(both, sign_in(both, "corp", op, browser), browser)
+    begun = call(both, browser, "POST", "/api/auth/identities", {"provider": "github"})
+    begun.headers.add_header("Location", json.loads(begun.body)["url"])
+    assert browser.get(callback_url(both, "github", **hub.code(begun))).status == 302
+    ids = [i["id"] for i in json.loads(browser.get(both.url + "/api/auth/identities").body)["items"]]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda id: call(both, browser, "DELETE", f"/api/auth/identities/{id}").status, ids))
+    assert sorted(answers) == [204, 409]
+
+
+def test_a_name_that_is_too_long_is_cut_and_one_that_is_missing_is_made(both, op):
+    op.claims.update(sub="s-long", email="long@example.org", name="é" * 80)
+    browser = Browser()
+    assert signed_in_user(both, sign_in(both, "corp", op, browser), browser)["name"] == "é" * 50
+    op.claims.update(sub="s-nameless", email="nameless@example.org")
+    op.claims.pop("name")
+    browser = Browser()
+    assert signed_in_user(both, sign_in(both, "corp", op, browser), browser)["name"] == "nameless"
+
+
 def test_without_sign_up_nobody_new_comes_in_but_who_is_invited_does(binary):
     with LyingProvider() as own:
         server = start_server({"corp": own.settings(**TRUSTED)})

@@ -232,6 +232,11 @@ WHERE user_identities.user_id = $2
 SELECT id, provider, issuer, label, created_at, last_used_at FROM user_identities WHERE user_id = $1
 ORDER BY created_at, id LIMIT $2
 
+-- name: user_lock
+SELECT 1 FROM users WHERE id = $1
+-- for: pg
+SELECT CAST(1 AS BIGINT) FROM users WHERE id = $1 FOR UPDATE
+
 -- name: identity_delete
 DELETE FROM user_identities WHERE id = $1 AND user_id = $2 RETURNING provider
 

@@ -8,7 +8,13 @@
 #include "modules/identity/providers.h"
 #include "platform/audit/audit.h"
 
-enum { NAME_MAX_BYTES = 100, EMAIL_MAX = 254, AVATAR_MAX = 2000, LABEL_MAX = 254 };
+enum {
+    NAME_MAX_BYTES = 100,
+    EMAIL_MAX = 254,
+    LOCAL_PART_MAX = 64,
+    AVATAR_MAX = 2000,
+    LABEL_MAX = 254
+};
 
 bool provider_trusts(const Json *domains, Str email)
 {
@@ -89,6 +95,7 @@ static Rc write_linked(ProviderCall *pc, const ProviderPerson *person, Str user_
 
 /* ---- new people */
 
+/* As the contract has it for users. */
 static bool is_address(Str email)
 {
     size_t at = str_find_char(email, '@');
@@ -97,7 +104,8 @@ static bool is_address(Str email)
             return false;
         }
     }
-    return email.len <= EMAIL_MAX && at != SIZE_MAX && at > 0 && at + 1 < email.len;
+    return email.len <= EMAIL_MAX && at != SIZE_MAX && at > 0 && at <= LOCAL_PART_MAX &&
+           at + 1 < email.len && at == str_rfind_char(email, '@');
 }
 
 static Rc sign_up(ProviderCall *pc, const ProviderPerson *person, Str *ret_id, Str *ret_name)
@@ -114,7 +122,11 @@ static Rc sign_up(ProviderCall *pc, const ProviderPerson *person, Str *ret_id, S
     if (str_starts(person->avatar_url, STR("https://")) && person->avatar_url.len <= AVATAR_MAX) {
         json_set_str(cx->arena, values, "avatar_url", person->avatar_url);
     }
-    TRY(record_create(cx, "User", values, &user));
+    Rc rc = record_create(cx, "User", values, &user);
+    if (rc == RC_INVALID) {
+        return provider_fail(pc, PROVIDER_UNTRUSTED, "a name or address that cannot be kept");
+    }
+    TRY(rc);
     *ret_id = json_str_at(user, "id");
     *ret_name = name;
     return write_linked(pc, person, *ret_id, "sign-up");

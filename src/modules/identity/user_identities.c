@@ -38,7 +38,8 @@ Rc auth_identities_list(Ctx *cx, Call *call)
     return RC_OK;
 }
 
-/* Whoever takes the last way in away has locked themselves out. */
+/* Whoever takes the last way in away has locked themselves out. Their row is locked, so that of two
+ * that go at once the second sees what the first has left. */
 static Rc check_way_left(Ctx *cx, Str id)
 {
     int64_t ways = 0;
@@ -53,11 +54,14 @@ static Rc check_way_left(Ctx *cx, Str id)
 Rc auth_identities_unlink(Ctx *cx, Call *call)
 {
     Json *what = json_object(cx->arena);
+    int64_t locked;
     Str id = str_lower(cx->arena, call_path(call, "id")), provider;
     if (cx->actor.kind != ACTOR_USER || cx->actor.session_id.len == 0) {
         return fail(cx, RC_DENIED, "Sign in to unlink an account; an API key may not.");
     }
     TRY(ctx_begin(cx));
+    TRY(tx_one_i64(cx->tx, &identity_q_user_lock, PARAMS(P_STR(cx->actor.id)), &locked,
+                   &cx->error));
     Rc rc = tx_one_str(cx->tx, &identity_q_identity_delete, PARAMS(P_STR(id), P_STR(cx->actor.id)),
                        cx->arena, &provider, &cx->error);
     if (rc == RC_NOT_FOUND) {
