@@ -50,7 +50,9 @@ Rc ctx_read(Ctx *cx)
 
 Rc ctx_read_primary(Ctx *cx)
 {
-    ASSERT(!cx->tx && !cx->on_io_thread);
+    ASSERT(!cx->tx || !tx_is_write(cx->tx));
+    ASSERT(!cx->on_io_thread);
+    ctx_end(cx);
     TRY(db_read_primary(cx->platform->db, &cx->tx, &cx->error));
     tx_deadline(cx->tx, cx->deadline_us);
     return RC_OK;

@@ -83,7 +83,9 @@ Rc fail_field(Ctx *cx, Str pointer, const char *fmt, ...) PRINTF_FORMAT(3, 4);
  * RC_BUSY rather than wait, and always on PostgreSQL; the dispatcher then runs the operation anew
  * on a worker. */
 MUST_CHECK Rc ctx_read(Ctx *cx);
-/* The same from the primary, to read one's own writes; ASSERTs that none is open. */
+/* The same from the primary, to read one's own writes; never on an I/O thread. Ends the read scope
+ * that is open (whoever decided on permissions may have left one); ASSERTs that it is no write
+ * transaction. */
 MUST_CHECK Rc ctx_read_primary(Ctx *cx);
 /* Opens a write transaction; ASSERTs that none is open (an open read scope is ended first). */
 MUST_CHECK Rc ctx_begin(Ctx *cx);

@@ -52,6 +52,8 @@ static void test_transactions(void **state)
     Tx *open = cx->tx;
     assert_int_equal(ctx_read(cx), RC_OK); /* the one that is open */
     assert_ptr_equal(cx->tx, open);
+    assert_int_equal(ctx_read_primary(cx), RC_OK); /* another in its place */
+    assert_non_null(cx->tx);
     assert_int_equal(ctx_begin(cx), RC_OK); /* ends the read scope */
     assert_true(tx_is_write(cx->tx));
     assert_int_equal(exec(cx, "INSERT INTO t VALUES(1)"), RC_OK);
