@@ -4,6 +4,7 @@
     server, api             a server on SQLite and its client; one per test file
     server_pg, api_pg       the same on PostgreSQL
     each_server, each_api   every test runs twice: SQLite, then PostgreSQL
+    locked, admin           a server that wants credentials, without limits, and its administrator; on both
     new_server(**options)   a server of the test's own (options of FairwayServer; pg=True: PostgreSQL)
     shared                  the folder of test material outside the repository (skips when it is absent)
 """
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest  # noqa: E402
 
 from support import server as support_server  # noqa: E402
+from support.identity import NO_LIMITS, first_admin  # noqa: E402
 from support.postgres import PostgresDatabases  # noqa: E402
 from support.server import FairwayServer  # noqa: E402
 
@@ -77,6 +79,19 @@ def api_pg(server_pg):
 @pytest.fixture
 def each_api(each_server):
     return each_server.api
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def locked(request, binary):
+    url = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    with FairwayServer(auth=None, database_url=url, env=NO_LIMITS) as running:
+        running.admin = first_admin(running)
+        yield running
+
+
+@pytest.fixture
+def admin(locked):
+    return locked.admin
 
 
 @pytest.fixture

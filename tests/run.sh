@@ -46,10 +46,10 @@ api() { # PRESET FOLDER...
 case $what in
   unit) unit dev ;;
   all)
-    unit asan && api asan tests/api tests/compat tests/faults tests/e2e tests/support
+    unit asan && api asan tests/api tests/security tests/compat tests/faults tests/e2e tests/support
     ;;
   coverage)
-    unit coverage && api coverage tests/api tests/compat tests/faults
+    unit coverage && api coverage tests/api tests/security tests/compat tests/faults
     gcovr --root . --filter 'src/.*' --exclude '.*_test\.c' --object-directory build/coverage --print-summary -o /dev/null
     ;;
   long)
