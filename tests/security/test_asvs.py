@@ -79,6 +79,19 @@ def test_v3_3_5_the_cookie_is_small(locked, admin):
     assert len(answer.headers["Set-Cookie"].split(";")[0]) < 4096
 
 
+def test_v3_4_8_pages_have_their_own_window(locked):
+    assert locked.api.get("/").headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_v3_5_2_a_form_cannot_write(locked, admin):
+    """What a page may send without asking first (no preflight) changes nothing: neither the type nor the origin fit."""
+    body = json.dumps({"org_id": ORGANIZATION, "name": "Form", "slug": "form"})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+        assert admin.request("POST", "/api/teams", body=body, headers={"Content-Type": kind}).status == 415, kind
+    crossing = {"Content-Type": "application/json", "Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    assert admin.request("POST", "/api/teams", body=body, headers=crossing).status == 403
+
+
 def test_v3_5_3_reading_changes_nothing(locked, admin):
     """No operation that GET or HEAD reaches carries a permission that changes something."""
     document = admin.get("/api/openapi.json").json()
