@@ -153,7 +153,9 @@ void add_service(AccessBench *b, const char *name, const char *team)
                       "INSERT INTO entities (n, id, ref, kind, namespace, name, owner_ref, body, "
                       "etag, input_hash, source_id, location, type, lifecycle, created_at, "
                       "updated_at) VALUES (%lld, '%.*s', 'component:default/%s', 'component', "
-                      "'default', '%s', 'group:default/%s', '{\"metadata\":{\"name\":\"%s\"}', '', "
+                      "'default', '%s', 'group:default/%s', "
+                      "'{\"apiVersion\":\"backstage.io/v1alpha1\",\"kind\":"
+                      "\"Component\",\"metadata\":{\"name\":\"%s\"}', '', "
                       "'', '', 'api:', 'service', 'production', 0, 0)",
                       (long long)n++, STR_ARG(id_of(b, name)), name, name, team, name));
 }

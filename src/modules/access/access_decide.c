@@ -222,7 +222,7 @@ static Rc authorize(Asker *a, const Call *call, const struct AccessOperation *op
     if (op->kind == PLACE_OWN) {
         return access_authorize_own(a, call, op);
     }
-    if (is_filtered(call, op->kind)) {
+    if (op->reads_owned || is_filtered(call, op->kind)) {
         TRY(access_ask(a, op->permission, NULL, &is_allowed));
         return is_allowed ? RC_OK : access_deny(a, call, here);
     }

@@ -75,6 +75,7 @@ Rc access_enforce(Platform *platform, Error *err)
         arena_free(old->arena);
     }
     records_set_visible(platform->records, access_visible);
+    records_set_owned(platform->records, access_owned);
     return RC_OK;
 }
 
@@ -191,7 +192,7 @@ Rc access_load(Ctx *cx, AccessSubject subject, const AccessBinding **ret, size_t
     return RC_OK;
 }
 
-static Rc current_version(Ctx *cx, int64_t *ret)
+Rc access_version(Ctx *cx, int64_t *ret)
 {
     const Db *db = cx->platform->db;
     int64_t now = time_monotonic_us();
@@ -276,7 +277,7 @@ Rc access_use_grants(Ctx *cx,
     size_t n;
     ASSERT(c);
     if (!is_writing) {
-        TRY(current_version(cx, &version));
+        TRY(access_version(cx, &version));
         if (use_kept(cx->platform->db, version, key, now, use, user)) {
             return RC_OK;
         }

@@ -8,6 +8,7 @@
  *   access_decide.c     authorize, check
  *   access_own.c        everybody's own API keys
  *   access_topics.c     which events an actor may read
+ *   access_owned.c      whose entities of the catalog an actor may read
  *   access_visible.c    the rows that an actor may read, as SQL
  *   access_hooks.c      what must hold when roles, bindings and teams change
  *   access_explain.c    POST /authz/explain */
@@ -56,6 +57,7 @@ typedef struct AccessCatalog {
         const RecordType *type;  /* what it is on; NULL when that is no record */
         PlaceKind kind;
         bool in_environment; /* what it is on names one */
+        bool reads_owned;    /* entities: its statements show what may be read */
     } * operations;
 } AccessCatalog;
 
@@ -81,6 +83,8 @@ MUST_CHECK Rc access_use_grants(Ctx *cx,
                                 AccessSubject subject,
                                 void (*use)(void *user, const AccessGrants *grants),
                                 void *user);
+/* The version of the policy, as far as it is known. */
+MUST_CHECK Rc access_version(Ctx *cx, int64_t *ret);
 /* access_touch is the RecordHooks.lock of everything that decisions depend on: what is in memory
  * ends with the commit. */
 
@@ -126,6 +130,21 @@ Rc access_not_there(Asker *a, const Call *call, const RecordType *type, const ch
 
 /* ---- access_own.c: authorize for what is somebody's own (PLACE_OWN): API keys */
 MUST_CHECK Rc access_authorize_own(Asker *a, const Call *call, const struct AccessOperation *op);
+
+/* ---- access_owned.c: a RecordsOwned */
+MUST_CHECK Rc access_owned(Ctx *cx, Str resource, const OwnedReach **ret);
+/* Ids of the scopes at which the permission is allowed (denied), as JSON arrays; "" none. */
+typedef struct ScopeIds {
+    bool is_whole;
+    Str ids[SCOPE_KINDS];
+    size_t n;
+} ScopeIds;
+MUST_CHECK Rc access_scopes_of(Ctx *cx,
+                               AccessSubject subject,
+                               size_t permission,
+                               ScopeIds *ret_allow,
+                               ScopeIds *ret_deny,
+                               int64_t *ret_until);
 
 /* ---- access_hooks.c */
 /* Nobody acts in the place of somebody who may do more: does the actor hold every role that is

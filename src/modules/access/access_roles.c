@@ -152,6 +152,7 @@ static Rc fill(AccessCatalog *c, Error *err)
             .type = type,
             .kind = access_place_kind(type),
             .in_environment = access_place_has_environment(type),
+            .reads_owned = str_is(ops[i].on, "Entity") && str_is(ops[i].action, "read"),
         };
     }
     return RC_OK;

@@ -52,6 +52,48 @@ static void collect(void *user, const AccessGrants *grants)
     }
 }
 
+static void end_set(const ScopeSet *set, ScopeIds *ret)
+{
+    *ret = (ScopeIds){.is_whole = set->is_whole};
+    for (size_t k = 0; k < SCOPE_KINDS; k++) {
+        Buf ids = set->ids[k];
+        if (ids.len > 0) {
+            buf_lit(&ids, "]");
+            ret->ids[k] = buf_str(&ids);
+            ret->n++;
+        }
+    }
+}
+
+typedef struct Collected {
+    Sets sets;
+    int64_t until;
+} Collected;
+
+static void collect_until(void *user, const AccessGrants *grants)
+{
+    Collected *c = user;
+    c->until = grants->valid_until;
+    collect(&c->sets, grants);
+}
+
+Rc access_scopes_of(Ctx *cx,
+                    AccessSubject subject,
+                    size_t permission,
+                    ScopeIds *ret_allow,
+                    ScopeIds *ret_deny,
+                    int64_t *ret_until)
+{
+    Collected c = {
+        .sets = {.arena = cx->arena, .permission = permission}
+    };
+    TRY(access_use_grants(cx, subject, collect_until, &c));
+    end_set(&c.sets.allow, ret_allow);
+    end_set(&c.sets.deny, ret_deny);
+    *ret_until = c.until;
+    return RC_OK;
+}
+
 /* ---- SQL */
 
 typedef struct Condition {

@@ -25,13 +25,16 @@ SELECT e.n, e.ref, e.body, e.errors, t.tail
 FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: by_uid
-SELECT e.body, e.errors, t.tail
+SELECT e.body, e.errors, t.tail, e.owner_ref
 FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.id = $1
 
 -- name: parents
-SELECT p.parent_ref, e.body, e.errors, t.tail FROM entity_parents p JOIN entities e ON e.ref = p.parent_ref
+SELECT p.parent_ref, e.body, e.errors, t.tail, e.owner_ref, e.id FROM entity_parents p JOIN entities e ON e.ref = p.parent_ref
     LEFT JOIN entity_tails t ON t.n = e.n
 WHERE p.child_ref = $1 ORDER BY p.parent_ref LIMIT 1000
+
+-- name: owner_of
+SELECT owner_ref, id FROM entities WHERE ref = $1
 
 -- name: revision_by_ref
 SELECT id, revision FROM entities WHERE ref = $1

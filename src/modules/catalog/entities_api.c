@@ -160,6 +160,7 @@ Rc catalog_entities_list(Ctx *cx, Call *call)
     EntityList list = {0};
     bool more;
     Str after;
+    TRY(query_reach(cx, &list.query.reach));
     TRY(read_filter(cx, call, &list.query.filter));
     TRY(read_fields(cx, call, &list.fields));
     TRY(read_orders(cx, call, &list.query));
@@ -227,6 +228,7 @@ Rc catalog_entities_query(Ctx *cx, Call *call)
     FieldList fields;
     TRY(read_fields(cx, call, &fields));
     TRY(read_query(cx, call, &q));
+    TRY(query_reach(cx, &q.reach));
     return reply_page(cx, call, &q, &fields);
 }
 
@@ -284,6 +286,7 @@ Rc catalog_entities_search(Ctx *cx, Call *call)
     FieldList fields;
     size_t n;
     TRY(read_body_query(cx, call->body, &q));
+    TRY(query_reach(cx, &q.reach));
     const Str *lists = strings_of(cx->arena, json_get_c(call->body, "fields"), &n);
     TRY(fields_parse(cx->arena, lists, n, &fields, &cx->error));
     return reply_page(cx, call, &q, &fields);
@@ -309,7 +312,10 @@ static Rc no_entity(Ctx *cx, const Call *call)
 Rc catalog_entities_get(Ctx *cx, Call *call)
 {
     Str text;
-    Rc rc = text_by_ref(cx, ref_of(cx, call), &text);
+    Rc rc = reach_check_ref(cx, ref_of(cx, call));
+    if (rc == RC_OK) {
+        rc = text_by_ref(cx, ref_of(cx, call), &text);
+    }
     if (rc == RC_NOT_FOUND) {
         return no_entity(cx, call);
     }

@@ -10,6 +10,7 @@
 #include "catalog_query_sql.h"
 #include "contract_handlers.h"
 #include "modules/catalog/entity.h"
+#include "modules/catalog/query.h"
 #include "platform/contract/contract.h"
 
 enum { LIMIT_DEFAULT = 50 };
@@ -87,6 +88,13 @@ find_one(Ctx *cx, const Query *query, const Param *params, size_t n, bool presen
 }
 
 /* revision 0: the present one, or the last there was. uid "": of the newest entity of that name. */
+/* Who sees a part of the catalog sees the past of what is in it today. */
+static Rc check_seen(Ctx *cx, Str ref)
+{
+    Rc rc = reach_check_ref(cx, ref);
+    return rc == RC_NOT_FOUND ? no_entity(cx, ref) : rc;
+}
+
 static Rc find_revision(Ctx *cx, Str ref, int64_t revision, Str uid, State *ret)
 {
     Str id = uid.len ? uid : STR("");
@@ -195,6 +203,7 @@ Rc catalog_history_list(Ctx *cx, Call *call)
     int64_t to, revision, limit = call_query_i64(call, "limit", LIMIT_DEFAULT);
     States states;
     TRY(read_place(cx, call, &to, &revision));
+    TRY(check_seen(cx, ref));
     TRY(ctx_read(cx));
     TRY(load(cx, ref, to, revision, limit, &states));
     if (states.n == 0 && to == INT64_MAX) {
@@ -228,6 +237,7 @@ Rc catalog_history_get(Ctx *cx, Call *call)
         return fail(cx, RC_NOT_FOUND, "There is no revision %.*s.",
                     STR_ARG(call_path(call, "revision")));
     }
+    TRY(check_seen(cx, ref_of(cx, call)));
     TRY(ctx_read(cx));
     TRY(find_revision(cx, ref_of(cx, call), revision, call_query(call, "uid"), &state));
     return reply_state(cx, call, &state);
@@ -243,6 +253,7 @@ Rc catalog_history_at(Ctx *cx, Call *call)
         error_field(&cx->error, STR("query:at"), "must be an RFC 3339 time");
         return RC_MALFORMED;
     }
+    TRY(check_seen(cx, ref));
     TRY(ctx_read(cx));
     Rc rc = find_one(cx, &catalog_query_current_body, PARAMS(P_STR(ref), P_I64(0), P_STR(STR(""))),
                      true, &state);
@@ -264,6 +275,7 @@ Rc catalog_history_diff(Ctx *cx, Call *call)
     Str ref = ref_of(cx, call), uid = call_query(call, "uid"), text;
     State old, new;
     Json *before, *after, *changes, *answer = json_object(cx->arena);
+    TRY(check_seen(cx, ref));
     TRY(ctx_read(cx));
     TRY(find_revision(cx, ref, call_query_i64(call, "to", 0), uid, &new));
     int64_t from = call_query_i64(call, "from", new.revision - 1);

@@ -7,6 +7,7 @@
 #include "modules/catalog/predicate.h"
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
+#include "platform/records/records.h"
 
 enum {
     QUERY_ITEM_BYTES = 2560, /* what an entity may take, for a first guess */
@@ -30,8 +31,9 @@ typedef struct EntityOrder {
 } EntityOrder;
 
 typedef struct EntityQuery {
-    const Json *filter; /* validated predicate; NULL everything */
-    EntityOrder *order; /* the first one counts */
+    const OwnedReach *reach; /* whose entities may be seen; NULL: all */
+    const Json *filter;      /* validated predicate; NULL everything */
+    EntityOrder *order;      /* the first one counts */
     size_t n_order;
     bool has_text; /* there is a full-text filter, maybe an empty one */
     Str term;      /* as given */
@@ -76,6 +78,7 @@ typedef struct EntityRow {
     int64_t n;
     Str value;              /* what it is sorted by; "" without an order */
     Str body, errors, tail; /* the entity's text in pieces; borrowed until the next row */
+    Str owner_ref, id;      /* likewise, and only where reach is looked at row by row */
 } EntityRow;
 /* False ends the scan. */
 typedef bool (*EntityRowFn)(void *user, const EntityRow *row);
@@ -108,6 +111,16 @@ Str entity_text(Arena *arena, Str body, Str errors, Str tail);
 /* Into a list that is being written: whole, or its fields. RC_INTERNAL when the text is no JSON. */
 MUST_CHECK Rc
 entity_write_item(Ctx *cx, Buf *out, const FieldList *fields, Str body, Str errors, Str tail);
+
+/* ---- what the actor may see (query_reach.c) */
+
+/* Whose entities they may read; NULL: all. RC_BUSY on an I/O thread when it is not in memory. */
+MUST_CHECK Rc query_reach(Ctx *cx, const OwnedReach **ret);
+/* " AND (…)" on `entities e`; nothing when reach is NULL. */
+void reach_where(SqlBuild *b, const OwnedReach *reach);
+/* RC_NOT_FOUND, without a message, for an entity they may not see, and one that is not there to
+ * those who see a part. */
+MUST_CHECK Rc reach_check_ref(Ctx *cx, Str ref);
 
 /* ---- one page (query.c) */
 

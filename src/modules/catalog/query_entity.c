@@ -11,9 +11,11 @@
 Rc entity_by_uid(Ctx *cx, Str uid, Str *ret)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
+    const OwnedReach *reach;
+    TRY(query_reach(cx, &reach));
     TRY(ctx_read(cx));
     TRY(tx_query(cx->tx, &catalog_query_by_uid, PARAMS(P_STR(uid)), &rows, &cx->error));
-    if (rows_next(rows)) {
+    if (rows_next(rows) && (!reach || owned_lets(reach, rows_str(rows, 3), uid))) {
         *ret = entity_text(cx->arena, rows_str(rows, 0), rows_str(rows, 1), rows_str(rows, 2));
         return RC_OK;
     }
@@ -36,7 +38,8 @@ Rc catalog_entity(Ctx *cx, Str ref, Json **ret)
 
 /* ---- many */
 
-static Rc write_refs_sql(SqlBuild *b, const Str *refs, size_t n, const Json *filter)
+static Rc
+write_refs_sql(SqlBuild *b, const Str *refs, size_t n, const Json *filter, const OwnedReach *reach)
 {
     Buf list = buf_init(b->arena, 16 * MIB);
     buf_char(&list, '[');
@@ -53,18 +56,24 @@ static Rc write_refs_sql(SqlBuild *b, const Str *refs, size_t n, const Json *fil
     buf_put(&b->sql, pg ? STR("::jsonb) WITH ORDINALITY AS r (value, key)") : STR(") r"));
     buf_lit(&b->sql, " JOIN entities e ON e.ref = r.value WHERE ");
     predicate_sql(b, filter);
+    reach_where(b, reach);
     return buf_ok(&list) ? RC_OK : RC_LIMIT;
 }
 
-static Rc filtered_by_refs(
-    Ctx *cx, const Str *refs, size_t n, const Json *filter, const FieldList *fields, Buf *out)
+static Rc filtered_by_refs(Ctx *cx,
+                           const Str *refs,
+                           size_t n,
+                           const Json *filter,
+                           const OwnedReach *reach,
+                           const FieldList *fields,
+                           Buf *out)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     Str *items = ARENA_ARRAY(cx->arena, Str, n + 1);
     SqlBuild b = sql_init(cx->arena, db_kind(cx->platform->db), catalog_kinds(cx->platform));
     b.probe = true;
     TRY(query_search(cx));
-    TRY(write_refs_sql(&b, refs, n, filter));
+    TRY(write_refs_sql(&b, refs, n, filter, reach));
     TRY(tx_query_sql(cx->tx, buf_str(&b.sql), b.params.at, b.params.n, &rows, &cx->error));
     while (rows_next(rows)) {
         Json *entity;
@@ -93,9 +102,11 @@ Rc entities_by_refs(
     Ctx *cx, const Str *refs, size_t n, const Json *filter, const FieldList *fields, Buf *out)
 {
     int64_t version;
+    const OwnedReach *reach;
+    TRY(query_reach(cx, &reach));
     buf_lit(out, "{\"items\":[");
-    if (filter) {
-        TRY(filtered_by_refs(cx, refs, n, filter, fields, out));
+    if (filter || reach) {
+        TRY(filtered_by_refs(cx, refs, n, filter, reach, fields, out));
     } else {
         TRY(query_version(cx, &version));
         TRY(texts_by_ref(cx, version, refs, n, fields, out));
@@ -113,13 +124,17 @@ typedef struct Ancestor {
 typedef VEC(Ancestor) Ancestors;
 
 /* The parents of one entity: their refs into the item, the new ones onto the pile. */
-static Rc add_parents(Ctx *cx, Str ref, Map *seen, Ancestors *todo, Buf *out)
+static Rc
+add_parents(Ctx *cx, Str ref, const OwnedReach *reach, Map *seen, Ancestors *todo, Buf *out)
 {
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     bool first = true;
     TRY(tx_query(cx->tx, &catalog_query_parents, PARAMS(P_STR(ref)), &rows, &cx->error));
     while (rows_next(rows)) {
         Str parent = rows_dup(rows, 0, cx->arena);
+        if (reach && !owned_lets(reach, rows_str(rows, 4), rows_str(rows, 5))) {
+            continue;
+        }
         buf_put(out, first ? STR_EMPTY : STR(","));
         buf_json_str(out, parent);
         first = false;
@@ -138,6 +153,9 @@ Rc entity_ancestry(Ctx *cx, Str ref, Buf *out)
     Ancestors todo = {.arena = cx->arena};
     Ancestor at = {.ref = ref};
     Map seen = map_init(cx->arena);
+    const OwnedReach *reach;
+    TRY(query_reach(cx, &reach));
+    TRY(reach_check_ref(cx, ref));
     TRY(ctx_read(cx));
     TRY(text_by_ref(cx, ref, &at.text));
     map_put(&seen, ref, &seen);
@@ -150,7 +168,7 @@ Rc entity_ancestry(Ctx *cx, Str ref, Buf *out)
         buf_put(out, first ? STR("{\"entity\":") : STR(",{\"entity\":"));
         buf_put(out, at.text);
         buf_lit(out, ",\"parentEntityRefs\":[");
-        TRY(add_parents(cx, at.ref, &seen, &todo, out));
+        TRY(add_parents(cx, at.ref, reach, &seen, &todo, out));
         buf_lit(out, "]}");
     }
     buf_lit(out, "]}");

@@ -117,9 +117,13 @@ static void write_order(SqlBuild *b, const EntityQuery *q)
 
 /* Entities without a field come last either way; ties as they were added. Their texts are read only
  * where they have to be looked at. */
-static Str write_list_sql(SqlBuild *b, const EntityList *list, int64_t limit, int64_t offset)
+static Str write_list_sql(SqlBuild *b,
+                          const EntityList *list,
+                          const EntityQuery *q,
+                          bool by_row,
+                          int64_t limit,
+                          int64_t offset)
 {
-    const EntityQuery *q = &list->query;
     write_from(b, q);
     buf_lit(&b->sql, " WHERE ");
     query_where(b, q);
@@ -129,8 +133,8 @@ static Str write_list_sql(SqlBuild *b, const EntityList *list, int64_t limit, in
     }
     write_order(b, q);
     write_limit(b, limit, offset);
-    Str parts[] = {b->inexact ? STR("SELECT e.n, e.ref, e.body, e.errors, " ENTITY_TAIL)
-                              : STR("SELECT e.n, e.ref"),
+    Str parts[] = {STR("SELECT e.n, e.ref"), by_row ? STR(", e.owner_ref, e.id") : STR_EMPTY,
+                   b->inexact ? STR(", e.body, e.errors, " ENTITY_TAIL) : STR_EMPTY,
                    buf_str(&b->sql)};
     return str_join(b->arena, parts, ARRAY_LEN(parts), STR_EMPTY);
 }
@@ -165,6 +169,7 @@ typedef struct ListPage {
     const EntityList *list;
     Arena *scratch;
     int64_t limit, skip;
+    bool by_row; /* what may be seen is looked at row by row, and not bound */
     Numbers numbers;
     Str last;
     bool more;
@@ -172,8 +177,13 @@ typedef struct ListPage {
 
 static void take_row(ListPage *page, Rows *rows, bool inexact)
 {
-    if (inexact && !row_fits(page->scratch, &page->list->query, rows_str(rows, 2),
-                             rows_str(rows, 3), rows_str(rows, 4))) {
+    const EntityQuery *q = &page->list->query;
+    if (page->by_row && !owned_lets(q->reach, rows_str(rows, 2), rows_str(rows, 3))) {
+        return;
+    }
+    int body = page->by_row ? 4 : 2;
+    if (inexact && !row_fits(page->scratch, q, rows_str(rows, body), rows_str(rows, body + 1),
+                             rows_str(rows, body + 2))) {
         return;
     }
     if (page->skip > 0) {
@@ -193,16 +203,19 @@ static Rc take_rows(ListPage *page, int64_t from, bool inexact, bool *ret_done)
     Ctx *cx = page->cx;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
     SqlBuild b = sql_init(cx->arena, db_kind(cx->platform->db), catalog_kinds(cx->platform));
+    EntityQuery q = page->list->query;
+    bool looks = inexact || page->by_row;
     int64_t seen = 0, skip = page->skip;
     b.probe = true;
-    page->skip = inexact ? page->skip : 0;
-    Str sql =
-        write_list_sql(&b, page->list, inexact ? CHUNK : page->limit + 1, inexact ? from : skip);
+    q.reach = page->by_row ? NULL : q.reach;
+    page->skip = looks ? page->skip : 0;
+    Str sql = write_list_sql(&b, page->list, &q, page->by_row, looks ? CHUNK : page->limit + 1,
+                             looks ? from : skip);
     TRY(tx_query_sql(cx->tx, sql, b.params.at, b.params.n, &rows, &cx->error));
     for (; !page->more && rows_next(rows); seen++) {
         take_row(page, rows, inexact);
     }
-    *ret_done = !inexact || page->more || seen < CHUNK;
+    *ret_done = !looks || page->more || seen < CHUNK;
     return rows_error(rows, &cx->error);
 }
 
@@ -225,6 +238,7 @@ Rc list_page(Ctx *cx, const EntityList *list, Buf *out, bool *ret_more, Str *ret
         .scratch = scratch,
         .limit = list->has_limit ? MIN(list->limit, (int64_t)QUERY_LIMIT_MAX) : QUERY_LIMIT_MAX,
         .skip = list->after_ref.len ? 0 : list->offset,
+        .by_row = list->query.reach && list->query.reach->is_large,
         .numbers = {.arena = cx->arena},
     };
     TRY(query_version(cx, &version));

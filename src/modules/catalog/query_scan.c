@@ -12,6 +12,11 @@
 enum {
     BATCH = 5000, /* rows fetched at once: PostgreSQL gives them all in memory */
     TESTED_BATCH = 256,
+    ROW_BATCH_MORE = 16,
+    /* of a row: n and value; with the text; each with owner and id behind */
+    COLUMNS_OWNED = 4,
+    COLUMNS_BODY = 5,
+    COLUMNS_BODY_OWNED = 7,
     PROBE_FACTOR = 50, /* a match is found within about this many entities */
 };
 
@@ -41,6 +46,7 @@ typedef struct Scan {
     TextFilter text;
     bool text_of_row; /* the text is looked for in the value sorted by */
     bool by_text;     /* SQLite: driven by the full-text table */
+    bool by_row;      /* what may be seen is looked at row by row, and not bound */
     SqlBuild sql;
 } Scan;
 
@@ -99,6 +105,7 @@ static Scan scan_init(Ctx *cx, const EntityScan *ask, bool probe)
     Scan s = {.cx = cx, .ask = ask, .sort = sort_of(cx->arena, ask->query, kinds)};
     s.sql = sql_init(cx->arena, db_kind(cx->platform->db), kinds);
     s.sql.probe = probe;
+    s.by_row = probe && ask->query->reach && ask->query->reach->is_large;
     s.text = text_filter(cx->arena, ask->query, s.sort.key);
     s.text_of_row = s.text.active && s.sort.kind != SORT_NUMBER && s.text.n_fields == 1 &&
                     str_eq(s.text.fields[0], s.sort.key);
@@ -204,6 +211,9 @@ static void write_conditions(Scan *s)
         predicate_sql(&s->sql, s->ask->query->filter);
         buf_put(&s->sql.sql, as_set ? STR(")") : STR_EMPTY);
     }
+    if (!s->by_row) {
+        reach_where(&s->sql, s->ask->query->reach);
+    }
     if (s->text_of_row && s->sort.kind != SORT_BODY) {
         buf_lit(&s->sql.sql, " AND ");
         text_where_value(&s->sql, &s->text, s->sort.value);
@@ -220,6 +230,7 @@ void query_where(SqlBuild *b, const EntityQuery *q)
 {
     TextFilter text = text_filter(b->arena, q, STR_EMPTY);
     predicate_sql(b, q->filter);
+    reach_where(b, q->reach);
     if (text.active) {
         buf_lit(&b->sql, " AND ");
         text_where(b, &text);
@@ -246,7 +257,12 @@ static void write_order(Scan *s, int64_t limit, int64_t offset)
 static EntityRow read_row(Rows *rows)
 {
     EntityRow row = {.n = rows_i64(rows, 0), .value = rows_str(rows, 1)};
-    if (rows_columns(rows) > 2) {
+    int columns = rows_columns(rows);
+    if (columns == COLUMNS_OWNED || columns == COLUMNS_BODY_OWNED) {
+        row.owner_ref = rows_str(rows, columns - 2);
+        row.id = rows_str(rows, columns - 1);
+    }
+    if (columns >= COLUMNS_BODY) {
         row.body = rows_str(rows, 2);
         row.errors = rows_str(rows, 3);
         row.tail = rows_str(rows, 4);
@@ -257,6 +273,12 @@ static EntityRow read_row(Rows *rows)
 static bool row_matches(const Scan *s, Arena *scratch, const EntityRow *row)
 {
     Json *entity;
+    if (s->by_row && !owned_lets(s->ask->query->reach, row->owner_ref, row->id)) {
+        return false;
+    }
+    if (!scratch) {
+        return true;
+    }
     arena_reset(scratch);
     Str text = entity_text(scratch, row->body, row->errors, row->tail);
     if (json_parse(scratch, text, NULL, &entity, NULL) != RC_OK) {
@@ -271,6 +293,7 @@ typedef struct Place {
     Str value;
     int64_t n;
     int64_t skip, left;
+    int64_t batch; /* how many rows were fetched at once */
 } Place;
 
 static Rc
@@ -279,8 +302,8 @@ start(Scan *s, const Place *place, bool keys_only, int64_t limit, int64_t offset
     buf_clear(&s->sql.sql);
     s->sql.params.n = 0;
     buf_fmt(&s->sql.sql, "SELECT %s, %s", number_of(s), s->sort.value);
-    buf_put(&s->sql.sql,
-            keys_only ? STR(" FROM ") : STR(", e.body, e.errors, " ENTITY_TAIL " FROM "));
+    buf_put(&s->sql.sql, keys_only ? STR_EMPTY : STR(", e.body, e.errors, " ENTITY_TAIL));
+    buf_put(&s->sql.sql, s->by_row ? STR(", e.owner_ref, e.id FROM ") : STR(" FROM "));
     write_from(s);
     write_conditions(s);
     if (place->after) {
@@ -300,10 +323,16 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
 {
     CLEANUP(arena_cleanup) Arena *scratch = tested ? arena_new(64 * KIB) : NULL;
     CLEANUP(rows_cleanup) Rows *rows = NULL;
-    int64_t seen = 0, size = tested ? TESTED_BATCH : MIN(place->left, (int64_t)BATCH);
-    bool keys_only = s->ask->keys_only && !tested;
-    TRY(start(s, place, keys_only, size, tested ? 0 : place->skip, &rows));
-    place->skip = tested ? place->skip : 0;
+    int64_t seen = 0, size = MIN(place->left, (int64_t)BATCH);
+    bool keys_only = s->ask->keys_only && !tested, skips = !tested && !s->by_row;
+    if (tested) {
+        size = TESTED_BATCH;
+    } else if (s->by_row) { /* more and more where few of many are seen */
+        size = MIN(MAX(2 * place->batch, place->left + ROW_BATCH_MORE), (int64_t)BATCH);
+    }
+    place->batch = size;
+    TRY(start(s, place, keys_only, size, skips ? place->skip : 0, &rows));
+    place->skip = skips ? 0 : place->skip;
     *ret_more = true;
     while (*ret_more && rows_next(rows)) {
         EntityRow row = read_row(rows);
@@ -312,7 +341,7 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
         if (++seen == size) {
             place->value = str_dup(s->cx->arena, row.value);
         }
-        if (tested && !row_matches(s, scratch, &row)) {
+        if (!skips && !row_matches(s, scratch, &row)) {
             continue;
         }
         if (place->skip > 0) {
@@ -328,7 +357,11 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
 static Rc scan_rows(Scan *s, bool tested, EntityRowFn fn, void *user)
 {
     const EntityScan *ask = s->ask;
-    Place place = {ask->after, ask->value, ask->n, ask->offset, ask->limit};
+    Place place = {.after = ask->after,
+                   .value = ask->value,
+                   .n = ask->n,
+                   .skip = ask->offset,
+                   .left = ask->limit};
     bool more = ask->limit > 0;
     while (more) {
         TRY(scan_batch(s, &place, tested, fn, user, &more));
@@ -454,7 +487,7 @@ Rc query_scan(Ctx *cx, const EntityScan *ask, EntityRowFn fn, void *user)
 {
     int64_t all = 0;
     TRY(query_search(cx));
-    if (ask->total >= 0 && ask->query->filter) {
+    if (ask->total >= 0 && (ask->query->filter || ask->query->reach)) {
         EntityQuery everything = {0};
         TRY(query_total(cx, &everything, &all));
     }
@@ -538,6 +571,7 @@ static Rc count(Ctx *cx, const EntityQuery *q, int64_t *ret)
         buf_lit(&s.sql.sql, " AND ");
         text_where(&s.sql, &s.text);
     }
+    reach_where(&s.sql, q->reach);
     write_has_order(&s);
     if (!s.sql.inexact) {
         return count_sql(&s, ret);
@@ -563,6 +597,8 @@ Str query_key(Arena *arena, const char *prefix, const EntityQuery *q)
         }
         buf_char(&out, q->has_text_fields ? '.' : '-');
     }
+    buf_char(&out, '\n');
+    buf_put(&out, q->reach ? q->reach->mark : STR_EMPTY);
     return buf_str(&out);
 }
 

@@ -105,6 +105,34 @@ void records_free(Records *records)
     }
 }
 
+void records_set_owned(Records *records, RecordsOwned owned)
+{
+    records->owned = owned;
+}
+
+Rc records_owned(Ctx *cx, Str resource, const OwnedReach **ret)
+{
+    RecordsOwned owned = cx->platform->records ? cx->platform->records->owned : NULL;
+    *ret = NULL;
+    return owned ? owned(cx, resource, ret) : RC_OK;
+}
+
+bool owned_lets(const OwnedReach *reach, Str owner_ref, Str id)
+{
+    for (size_t i = 0; i < reach->n_parts; i++) {
+        const OwnedPart *p = &reach->parts[i];
+        const Str values[] = {owner_ref, id, owner_ref, id};
+        bool has[ARRAY_LEN(values)];
+        for (size_t k = 0; k < ARRAY_LEN(values); k++) {
+            has[k] = p->sets[k] && values[k].len > 0 && map_has(p->sets[k], values[k]);
+        }
+        if (!(p->is_all || has[0] || has[1]) || has[2] || has[3]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void records_set_visible(Records *records, RecordsVisible visible)
 {
     records->visible = visible;

@@ -14,6 +14,8 @@
 #ifndef PLATFORM_RECORDS_H
 #define PLATFORM_RECORDS_H
 
+#include "base/map.h"
+
 #include "platform/contract/contract.h"
 #include "platform/ctx.h"
 #include "platform/module.h"
@@ -121,6 +123,29 @@ void records_set_visible(Records *records, RecordsVisible visible);
  * those of people. NULL, as at first: they stay null. Before requests are served. */
 typedef Rc (*RecordsNames)(Ctx *cx, Json *const *entries, size_t n);
 void records_set_names(Records *records, RecordsNames names);
+/* Things that are no records, and lie where the team that owns them does: entities of the catalog.
+ * Whose of them may the actor read? All parts must let a thing through. Immutable; the request's.
+ */
+typedef struct OwnedPart {
+    bool is_all;     /* everything but what follows as taken away */
+    Str owners, ids; /* JSON arrays: refs of owners, ids of single things; "" none */
+    Str no_owners, no_ids;
+    const Map *sets[4]; /* the same, in their order; NULL none */
+} OwnedPart;
+typedef struct OwnedReach {
+    Str mark; /* another one whenever it lets something else through */
+    OwnedPart *parts;
+    size_t n_parts;
+    bool is_large; /* better asked about each row than bound */
+} OwnedReach;
+/* *ret NULL: everything. RC_BUSY on an I/O thread when it is not in memory. */
+typedef Rc (*RecordsOwned)(Ctx *cx, Str resource, const OwnedReach **ret);
+void records_set_owned(Records *records, RecordsOwned owned); /* before requests are served */
+/* By what was set; everything without it, and for the system. */
+MUST_CHECK Rc records_owned(Ctx *cx, Str resource, const OwnedReach **ret);
+/* owner_ref "": nobody's. */
+bool owned_lets(const OwnedReach *reach, Str owner_ref, Str id);
+
 /* The answer of an operation to an id that is not there (or must not be seen). */
 Rc record_not_found(Ctx *cx, const RecordType *type, Str id);
 

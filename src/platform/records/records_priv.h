@@ -91,8 +91,9 @@ struct Records {
     Arena *arena;
     RecordSpec **specs;
     size_t n;
-    RecordsVisible visible;
-    RecordsNames names; /* NULL: everything */
+    RecordsVisible visible; /* NULL: everything */
+    RecordsNames names;     /* NULL: none */
+    RecordsOwned owned;     /* NULL: everything */
 };
 
 /* A record as read: what is shown of it, and what is not. */
