@@ -5,7 +5,7 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-client
-  libmicrohttpd-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
+  libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
   librabbitmq-dev libhiredis-dev libsodium-dev libcbor-dev"
 page="nodejs npm"
 unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml python3-cryptography python3-fido2

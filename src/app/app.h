@@ -113,6 +113,8 @@ MUST_CHECK Rc app_read_tls(Settings *settings,
                            Arena *arena,
                            HttpServerOptions *options,
                            Error *err);
+/* Reads certificate and key anew; the server goes on with those it had when they will not do. */
+MUST_CHECK Rc app_renew_tls(Settings *settings, HttpServer *server, Error *err);
 
 /* cli_settings.c */
 /* Takes a switch off the arguments; was it there? */

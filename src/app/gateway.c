@@ -107,6 +107,31 @@ static Rc check_pair(Settings *settings, Str cert, Str key, Error *err)
     return rc;
 }
 
+static Rc read_client_ca(Settings *settings, Arena *arena, HttpServerOptions *options, Error *err)
+{
+    Str mode = settings_str(settings, "server.tls.clients"), pem;
+    if (str_is(mode, "off")) {
+        return RC_OK;
+    }
+    if (settings_str(settings, "server.tls.client_ca").len == 0) {
+        return error_set(err, RC_INVALID,
+                         "server.tls.clients needs the authorities in server.tls.client_ca");
+    }
+    TRY(read_pem(settings, arena, "server.tls.client_ca", &pem, err));
+    BIO *bio = bio_of(pem);
+    X509 *x509 = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
+    bool is_there = x509 != NULL;
+    X509_free(x509);
+    IGNORE(BIO_free(bio)); /* memory: nothing to lose */
+    if (!is_there) {
+        Rc rc = error_set(err, RC_INVALID, "the file has no certificate in PEM");
+        return app_blame_setting(settings, "server.tls.client_ca", rc, err);
+    }
+    options->tls_client_ca_pem = str_cstr(arena, pem);
+    options->tls_client_required = str_is(mode, "required");
+    return RC_OK;
+}
+
 Rc app_read_tls(Settings *settings, Arena *arena, HttpServerOptions *options, Error *err)
 {
     bool has_cert = settings_str(settings, "server.tls.cert").len > 0;
@@ -125,5 +150,15 @@ Rc app_read_tls(Settings *settings, Arena *arena, HttpServerOptions *options, Er
     TRY(check_pair(settings, cert, key, err));
     options->tls_cert_pem = str_cstr(arena, cert);
     options->tls_key_pem = str_cstr(arena, key);
-    return RC_OK;
+    return read_client_ca(settings, arena, options, err);
+}
+
+Rc app_renew_tls(Settings *settings, HttpServer *server, Error *err)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    HttpServerOptions options = {0};
+    TRY(app_read_tls(settings, arena, &options, err));
+    return options.tls_cert_pem
+               ? http_server_renew_tls(server, options.tls_cert_pem, options.tls_key_pem, err)
+               : RC_OK;
 }

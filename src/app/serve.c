@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fairway serve: builds the platform, starts the modules, serves until SIGTERM or SIGINT; SIGHUP
- * reads the settings anew. */
+ * reads the settings and the TLS certificate anew. */
 #include "base/log.h"
 #include "base/time.h"
 
@@ -123,7 +123,23 @@ static void block_signals(sigset_t *set)
     IGNORE(signal(SIGXFSZ, SIG_IGN) == SIG_ERR); /* cannot fail */
 }
 
-static void wait_for_end(Settings *settings, const sigset_t *set)
+static void reload(Platform *p)
+{
+    Error err = {0};
+    if (settings_reload(p->settings, &err) == RC_OK) {
+        log_info("settings.reloaded", F_BOOL("ok", true));
+    } else {
+        log_error("settings.reload_failed", F_CSTR("error", err.message));
+    }
+    err = (Error){0};
+    if (app_renew_tls(p->settings, p->server, &err) == RC_OK) {
+        log_info("tls.renewed", F_BOOL("ok", true));
+    } else {
+        log_error("tls.renewal_failed", F_CSTR("error", err.message));
+    }
+}
+
+static void wait_for_end(Platform *p, const sigset_t *set)
 {
     for (;;) {
         int signal_number;
@@ -134,12 +150,7 @@ static void wait_for_end(Settings *settings, const sigset_t *set)
             log_info("server.stopping", F_I64("signal", signal_number));
             return;
         }
-        Error err = {0};
-        if (settings_reload(settings, &err) == RC_OK) {
-            log_info("settings.reloaded", F_BOOL("ok", true));
-        } else {
-            log_error("settings.reload_failed", F_CSTR("error", err.message));
-        }
+        reload(p);
     }
 }
 
@@ -297,7 +308,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
                  F_I64("start_ms", (time_now_us() - p->started_us) / US_PER_MS));
         printf("Fairway is ready at %.*s\n", STR_ARG(url));
         IGNORE(fflush(stdout)); /* nobody may be reading */
-        wait_for_end(p->settings, signals);
+        wait_for_end(p, signals);
     }
     if (p->server) {
         http_server_stop(p->server, settings_duration_us(p->settings, "server.shutdown_grace"));

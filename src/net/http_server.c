@@ -79,6 +79,9 @@ static Rc check_options(const HttpServerOptions *options, const HttpApp *app, Er
     if (!options->tls_cert_pem != !options->tls_key_pem) {
         return error_set(err, RC_INVALID, "TLS needs both the certificate and the key");
     }
+    if (options->tls_client_ca_pem && !options->tls_cert_pem) {
+        return error_set(err, RC_INVALID, "Certificates of clients need TLS");
+    }
     if (options->tls_cert_pem && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
         return error_set(err, RC_INVALID, "The installed libmicrohttpd was built without TLS");
     }
@@ -412,7 +415,10 @@ Rc http_server_start(const HttpServerOptions *options,
     server->ios = calloc(server->options.io_threads, sizeof(*server->ios));
     server->workers = calloc(server->n_workers, sizeof(*server->workers));
     ASSERT(server->ios && server->workers);
-    rc = start_ios(server, err);
+    rc = options->tls_cert_pem ? tls_new(&server->options, &server->tls, err) : RC_OK;
+    if (rc == RC_OK) {
+        rc = start_ios(server, err);
+    }
     if (rc != RC_OK) {
         server->is_stopped = true; /* nothing runs yet */
         http_server_free(server);
@@ -502,6 +508,7 @@ void http_server_free(HttpServer *server)
         io_done(&server->ios[i]);
     }
     peers_done(server);
+    tls_free(server->tls);
     free(server->ios);
     free(server->workers);
     cond_done(&server->work);

@@ -94,6 +94,10 @@ typedef struct HttpServerOptions {
     int stall_timeout_s;      /* without a byte of a body that is not complete; 0 = 5 */
     int peer_timeout_s;       /* without a sign of life from the peer's system; 0 = 30 */
     const char *tls_cert_pem, *tls_key_pem; /* both or none; TLS 1.3 */
+    /* Authorities whose certificates clients may show; NULL: they are not asked for one. Another
+     * certificate ends the handshake; with tls_client_required, none does too. Borrowed. */
+    const char *tls_client_ca_pem;
+    bool tls_client_required;
 } HttpServerOptions;
 
 /* Binds, listens and starts threads. app->user is borrowed until http_server_free.
@@ -103,6 +107,12 @@ MUST_CHECK Rc http_server_start(const HttpServerOptions *options,
                                 const HttpApp *app,
                                 HttpServer **ret,
                                 Error *err);
+/* Handshakes from now on show another certificate; connections go on. The server has TLS. Any
+ * thread. Fails RC_INVALID, and the one before stays. */
+MUST_CHECK Rc http_server_renew_tls(HttpServer *server,
+                                    const char *cert_pem,
+                                    const char *key_pem,
+                                    Error *err);
 uint16_t http_server_port(const HttpServer *server);
 /* Graceful: stops accepting, closes idle connections, ends open streams, lets running requests
  * finish for at most grace_us, then cuts off. Blocks until all threads have ended. */
@@ -127,6 +137,9 @@ Str http_header(const HttpRequest *r,
 bool http_has_header(const HttpRequest *r, const char *name);
 /* All values of a field that may be there several times, joined by commas; in the arena. */
 Str http_header_all(HttpRequest *r, const char *name);
+/* What the verified certificate of the client says it is, one name a line: "CN=robot",
+ * "DNS:robot.internal", "URI:spiffe://example.org/robot". "" without one. */
+Str http_client_names(const HttpRequest *r);
 Str http_peer(const HttpRequest *r);           /* client address without port */
 Str http_body(const HttpRequest *r);           /* INLINE and WORKER */
 int64_t http_started_us(const HttpRequest *r); /* monotonic */

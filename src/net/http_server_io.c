@@ -110,6 +110,7 @@ static void conn_open(Io *io, struct MHD_Connection *mhd, void **slot)
 
     ASSERT(conn != NULL);
     conn->mhd = mhd;
+    tls_begin(io->server, mhd);
     conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     peer_format(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                 conn->peer);
@@ -137,6 +138,7 @@ static void conn_close(Io *io, Conn *conn)
     }
     peers_remove(io->server, conn->peer);
     atomic_fetch_sub_explicit(&io->connections_open, 1, memory_order_relaxed);
+    free(conn->client_names);
     free(conn);
 }
 
@@ -429,14 +431,9 @@ static struct MHD_Daemon *start_daemon(Io *io, unsigned max_connections)
     };
 
     if (options->tls_cert_pem) {
-        static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3";
-        struct MHD_OptionItem *tls = &items[ARRAY_LEN(items) - 4];
         flags |= MHD_USE_TLS;
-        tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
-                                         (void *)(uintptr_t)options->tls_cert_pem};
-        tls[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0,
-                                         (void *)(uintptr_t)options->tls_key_pem};
-        tls[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, priorities};
+        size_t n = tls_options(io->server, &items[ARRAY_LEN(items) - 1 - TLS_OPTIONS_MAX]);
+        ASSERT(n <= TLS_OPTIONS_MAX);
     }
     return MHD_start_daemon(flags, 0, on_accept, io, exchange_on_request, io, MHD_OPTION_ARRAY,
                             items, MHD_OPTION_END);

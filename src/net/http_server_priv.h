@@ -82,7 +82,7 @@ struct HttpRequest {
     Conn *conn; /* NULL once the client has gone while a worker holds the request */
 
     HttpMethod method;
-    Str target, path, query, peer;
+    Str target, path, query, peer, client_names;
     const char *target_at; /* where the parser has it */
     HttpPair *fields;
     size_t n_fields;
@@ -150,6 +150,8 @@ struct Conn {
     bool is_fresh;          /* no request yet */
     bool is_cut;
     char peer[INET6_ADDRSTRLEN];
+    bool is_client_read; /* client_names is what its certificate says */
+    char *client_names;  /* heap; NULL without one */
 };
 
 struct Io {
@@ -174,9 +176,12 @@ struct Io {
     Mutex gone_lock; /* held while on_gone runs, so that http_stream_close can wait for it */
 };
 
+typedef struct HttpTls HttpTls;
+
 struct HttpServer {
     HttpApp app;
     HttpServerOptions options;
+    HttpTls *tls; /* NULL without */
     Io *ios;
     unsigned n_ios;
     Thread *workers;
@@ -199,6 +204,17 @@ struct HttpServer {
 
 /* http_server.c: workers */
 MUST_CHECK bool work_push(HttpServer *server, HttpRequest *r); /* false: full */
+
+/* http_server_tls.c */
+enum { TLS_OPTIONS_MAX = 3 };
+MUST_CHECK Rc tls_new(const HttpServerOptions *options, HttpTls **ret, Error *err);
+void tls_free(HttpTls *tls);
+/* Writes the daemon's options for TLS; at most TLS_OPTIONS_MAX. */
+size_t tls_options(HttpServer *server, struct MHD_OptionItem *items);
+/* Of a connection that has been accepted, before its handshake. */
+void tls_begin(HttpServer *server, struct MHD_Connection *mhd);
+/* After it: the names in the client's certificate, one a line; heap, NULL without one. */
+char *tls_client_names(struct MHD_Connection *mhd);
 
 /* http_server_io.c: the loop and the connections */
 MUST_CHECK Rc

@@ -23,11 +23,17 @@ HttpRequest *request_new(Io *io, Conn *conn)
         ASSERT(r != NULL);
         arena = arena_new(REQUEST_ARENA_FIRST);
     }
+    if (io->server->options.tls_client_ca_pem && !conn->is_client_read) {
+        conn->is_client_read = true;
+        conn->client_names = tls_client_names(conn->mhd);
+    }
     *r = (HttpRequest){
         .io = io,
         .arena = arena,
         .conn = conn,
         .peer = str_dup(arena, str_from(conn->peer)),
+        .client_names =
+            conn->client_names ? str_dup(arena, str_from(conn->client_names)) : STR_EMPTY,
         .started_us = time_monotonic_us(),
         .swallow_left = HTTP_SWALLOW_MAX,
     };
@@ -167,6 +173,11 @@ void http_add_field(HttpRequest *r, Str name, Str value)
         r->added = ARENA_ARRAY(r->arena, HttpPair, HTTP_ADDED_FIELDS_MAX);
     }
     r->added[r->n_added++] = (HttpPair){name, value};
+}
+
+Str http_client_names(const HttpRequest *r)
+{
+    return r->client_names;
 }
 
 Str http_peer(const HttpRequest *r)

@@ -5,8 +5,9 @@
 
 #include "identity_q_sql.h"
 #include "modules/identity/identity_priv.h"
+#include "platform/settings/settings.h"
 
-typedef enum CredentialKind { BY_TOKEN, BY_KEY, BY_COOKIE } CredentialKind;
+typedef enum CredentialKind { BY_TOKEN, BY_KEY, BY_COOKIE, BY_CERTIFICATE } CredentialKind;
 typedef struct Credential {
     CredentialKind kind;
     Str text;
@@ -40,7 +41,42 @@ Str session_cookie(const Call *call)
     return STR_EMPTY;
 }
 
-static bool read_credential(const Call *call, Credential *ret)
+/* "URI:spiffe://example.org/ci=ci, CN=robot=robot": the account of the first name of the
+ * certificate that is listed; "" none. */
+static Str account_of_names(Str map, Str names)
+{
+    Str name, entry;
+    while (names.len > 0 && str_split(&names, '\n', &name)) {
+        Str rest = map;
+        while (rest.len > 0 && str_split(&rest, ',', &entry)) {
+            entry = str_trim(entry);
+            size_t equals = str_rfind_char(entry, '=');
+            if (equals != SIZE_MAX && str_eq(str_trim(str_sub(entry, 0, equals)), name)) {
+                return str_trim(str_from_index(entry, equals + 1));
+            }
+        }
+    }
+    return STR_EMPTY;
+}
+
+/* What the connection shows counts when the request shows nothing. */
+static bool read_certificate(const Ctx *cx, const Call *call, Credential *ret)
+{
+    Str names = call->http ? http_client_names(call->http) : STR_EMPTY;
+    if (names.len == 0) {
+        return false;
+    }
+    ret->kind = BY_CERTIFICATE;
+    ret->text =
+        account_of_names(settings_str(cx->platform->settings, "auth.client_certificates"), names);
+    if (ret->text.len == 0) {
+        return false;
+    }
+    sha256(str_fmt(cx->arena, "certificate of %.*s", STR_ARG(ret->text)), ret->hash);
+    return true;
+}
+
+static bool read_credential(const Ctx *cx, const Call *call, Credential *ret)
 {
     Str header = call_header(call, "Authorization");
     if (header.len > 0) {
@@ -49,6 +85,9 @@ static bool read_credential(const Call *call, Credential *ret)
     } else {
         ret->text = session_cookie(call);
         ret->kind = BY_COOKIE;
+    }
+    if (header.len == 0 && ret->text.len == 0) {
+        return read_certificate(cx, call, ret);
     }
     if (ret->text.len == 0 || ret->text.len > JWT_MAX ||
         (ret->kind == BY_KEY && !api_key_is_wellformed(ret->text))) {
@@ -80,8 +119,16 @@ static bool is_own_page(const Ctx *cx, const Call *call)
 static Rc check_page(Ctx *cx, const Call *call, const Credential *c)
 {
     HttpMethod method = call->op->method;
-    if (c->kind != BY_COOKIE || method == HTTP_GET || method == HTTP_HEAD) {
+    if (c->kind == BY_TOKEN || c->kind == BY_KEY || method == HTTP_GET || method == HTTP_HEAD) {
         return RC_OK;
+    }
+    if (c->kind == BY_CERTIFICATE) { /* browsers show theirs to whoever asks, too; programs say
+                                        nothing of pages */
+        bool is_program =
+            call_header(call, "Sec-Fetch-Site").len == 0 && call_header(call, "Origin").len == 0;
+        return is_program || is_own_page(cx, call)
+                   ? RC_OK
+                   : fail(cx, RC_DENIED, "A page of another site may not do this.");
     }
     if (!is_own_page(cx, call)) {
         return fail(cx, RC_DENIED, "A page of another site may not do this.");
@@ -153,12 +200,33 @@ static Rc read_key(Ctx *cx, Str hash, Decision *ret)
     return RC_OK;
 }
 
+static Rc read_account(Ctx *cx, Str name, Decision *ret)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    TRY(tx_query(cx->tx, &identity_q_service_account_by_name, PARAMS(P_STR(name)), &rows,
+                 &cx->error));
+    if (!rows_next(rows)) {
+        TRY(rows_error(rows, &cx->error));
+        return RC_NOT_FOUND;
+    }
+    *ret = (Decision){
+        .actor = {.kind = ACTOR_SERVICE,
+                  .id = rows_dup(rows, 0, cx->arena),
+                  .name = rows_dup(rows, 1, cx->arena)},
+        .expires_us = INT64_MAX
+    };
+    return RC_OK;
+}
+
 static Rc read_decision(Ctx *cx, const Credential *c, const JwtClaims *claims, Decision *ret)
 {
     if (c->kind == BY_TOKEN) {
         TRY(read_session(cx, &identity_q_session_by_id, claims->session, ret));
         ret->expires_us = MIN(ret->expires_us, (claims->expires_s + JWT_LEEWAY_S) * US_PER_SECOND);
         return str_eq(ret->actor.id, claims->subject) ? RC_OK : RC_NOT_FOUND;
+    }
+    if (c->kind == BY_CERTIFICATE) {
+        return read_account(cx, c->text, ret);
     }
     Str hash = token_hash(cx->arena, c->text);
     return c->kind == BY_KEY ? read_key(cx, hash, ret)
@@ -240,7 +308,7 @@ Rc identity_authenticate(Ctx *cx, const Call *call)
 {
     Credential credential = {0};
     Decision decision;
-    if (call->op->public_ || !read_credential(call, &credential)) {
+    if (call->op->public_ || !read_credential(cx, call, &credential)) {
         return refuse(cx);
     }
     TRY(decide(cx, &credential, &decision));

@@ -21,7 +21,8 @@ Str account_of(Arena *arena, Str email);
 void identity_changed(Ctx *cx);
 
 /* The Authenticate of ApiOptions: Authorization: Bearer (an access token of ours, or an API key),
- * else the session cookie. Fills cx->actor. Fails: RC_UNAUTH, with one sentence that tells nothing
+ * else the session cookie, else the service account that the client's TLS certificate stands for.
+ * Fills cx->actor. Fails: RC_UNAUTH, with one sentence that tells nothing
  * more; RC_DENIED (a key whose scopes do not reach so far, a page of another site); RC_BUSY on an
  * I/O thread (ask again on a worker). Operations that are public are not looked at: they fail
  * RC_UNAUTH. */

@@ -162,6 +162,9 @@ SELECT id, CAST(1 AS BIGINT) FROM service_accounts
 WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND status = 'active' AND deleted_at IS NULL
     AND CAST($2 AS BIGINT) > 0
 
+-- name: service_account_by_name
+SELECT id, name FROM service_accounts WHERE name = $1 AND status = 'active' AND deleted_at IS NULL
+
 -- name: api_key_set
 UPDATE api_keys SET key_hash = $2 WHERE id = $1
 
