@@ -10,7 +10,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-cl
 page="nodejs npm"
 unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml python3-cryptography python3-fido2
   postgresql-15 postgresql-client-15 sqlite3"
-test="$unit python3-venv gcovr rabbitmq-server redis-server chromium clang clang-format libclang-rt-14-dev"
+test="$unit python3-venv gcovr rabbitmq-server redis-server chromium python3-aiosmtpd openssl clang clang-format libclang-rt-14-dev"
 bench="$build nginx-light wrk python3 python3-yaml postgresql-15"
 lint="clang clang-format clang-tidy cppcheck python3"
 fuzz="$build clang libclang-rt-14-dev llvm"

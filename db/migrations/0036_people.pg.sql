@@ -18,7 +18,8 @@ ALTER TABLE teams ADD COLUMN vanished_at BIGINT;   -- the entity went, and that 
 -- Until now services found their team by its slug, the oldest first: that one is the group of this name.
 UPDATE teams SET entity_ref = 'group:default/' || slug WHERE deleted_at IS NULL AND id = (
     SELECT t.id FROM teams t WHERE t.slug = teams.slug AND t.deleted_at IS NULL ORDER BY t.created_at, t.id LIMIT 1);
-UPDATE teams SET entity_ref = 'group:' || (SELECT o.slug FROM organizations o WHERE o.id = teams.org_id) || '/' || slug
+UPDATE teams SET entity_ref = (SELECT CASE WHEN o.slug = 'default' THEN 'group:default/' || substr(teams.slug, 1, 54) || '-'
+        || substr(teams.id, 29) ELSE 'group:' || o.slug || '/' || teams.slug END FROM organizations o WHERE o.id = teams.org_id)
 WHERE deleted_at IS NULL AND entity_ref IS NULL;
 CREATE UNIQUE INDEX teams_entity_ref_key ON teams (entity_ref) WHERE deleted_at IS NULL;
 CREATE INDEX teams_by_parent ON teams (parent_id) WHERE parent_id IS NOT NULL;

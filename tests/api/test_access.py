@@ -13,6 +13,11 @@ def make_team(api):
     return api.post("/api/teams", {"org_id": ORGANIZATION, "name": slug, "slug": slug}).json()["id"]
 
 
+def make_user(api):
+    name = "u" + uuid.uuid4().hex[:10]
+    return api.post("/api/users", {"email": name + "@example.org", "name": name}).json()["id"]
+
+
 def test_built_in_roles_are_there_and_stay(each_api):
     roles = {r["name"]: r for r in each_api.pages("/api/roles") if r["built_in"]}
     assert sorted(roles) == ["admin", "auditor", "developer", "maintainer", "viewer"]
@@ -32,7 +37,7 @@ def test_a_role_names_permissions_that_exist(each_api):
 
 
 def test_a_binding_is_made_ended_and_gone(each_api):
-    user = str(uuid.uuid4())
+    user = make_user(each_api)
     binding = {"subject_kind": "user", "subject_id": user, "role_id": VIEWER, "scope_kind": "organization",
                "scope_id": ORGANIZATION}
     made = each_api.post("/api/role-bindings", binding)
@@ -55,7 +60,7 @@ def test_a_binding_is_made_ended_and_gone(each_api):
 
 
 def test_members_of_a_team(each_api):
-    team, user = make_team(each_api), str(uuid.uuid4())
+    team, user = make_team(each_api), make_user(each_api)
     made = each_api.post("/api/team-memberships", {"team_id": team, "user_id": user})
     assert made.status == 201 and made.json()["role"] == "member" and made.json()["joined_at"]
     assert each_api.post("/api/team-memberships", {"team_id": team, "user_id": user}).status == 409
@@ -72,7 +77,7 @@ def test_an_open_server_says_that_it_asks_nobody(each_api):
 
 
 def test_members_without_the_module_access(new_server):
-    server = new_server(args=["--services", "organizations"])
+    server = new_server(args=["--services", "organizations,identity"])
     team = make_team(server.api)
-    made = server.api.post("/api/team-memberships", {"team_id": team, "user_id": str(uuid.uuid4())})
+    made = server.api.post("/api/team-memberships", {"team_id": team, "user_id": make_user(server.api)})
     assert made.status == 201 and made.json()["joined_at"]

@@ -5,10 +5,12 @@ import * as catalog from "./catalog";
 import * as entity from "./entity";
 import { h, replace } from "./dom";
 import * as live from "./live";
+import * as reset from "./reset";
 import * as signin from "./signin";
 
 const main = document.getElementById("main") as HTMLElement;
 
+reset.mount(main);
 let oneTime = signin.takeOneTime();
 
 function render(): void {

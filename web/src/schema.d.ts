@@ -3505,7 +3505,7 @@ export interface components {
             actor_kind: "anonymous" | "user" | "service" | "system";
             /** @description Id of the user or service account. */
             actor_id: string | null;
-            /** @description Its name then. */
+            /** @description Its name; of a user as it is now. */
             actor_name: string | null;
             /** @description The API key that was used. */
             key_id: string | null;

@@ -97,17 +97,14 @@ SELECT COUNT(*) FROM role_bindings WHERE subject_kind = 'user' AND subject_id = 
     AND scope_kind = 'platform' AND effect = 'allow'
 
 -- name: owners_in
--- Refs of the groups that are teams of these organizations, or of these ids. A slug means the oldest team that has it, as
--- in the view services.
-SELECT 'group:default/' || t.slug FROM teams t
+-- Refs of the groups that are teams of these organizations, or of these ids.
+SELECT t.entity_ref FROM teams t
 WHERE t.deleted_at IS NULL
     AND (t.org_id IN (SELECT value FROM json_each($1)) OR t.id IN (SELECT value FROM json_each($2)))
-    AND t.id = (SELECT u.id FROM teams u WHERE u.slug = t.slug AND u.deleted_at IS NULL ORDER BY u.created_at, u.id LIMIT 1)
 ORDER BY 1
 -- for: pg
-SELECT 'group:default/' || t.slug FROM teams t
+SELECT t.entity_ref FROM teams t
 WHERE t.deleted_at IS NULL
     AND (t.org_id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))
         OR t.id IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))))
-    AND t.id = (SELECT u.id FROM teams u WHERE u.slug = t.slug AND u.deleted_at IS NULL ORDER BY u.created_at, u.id LIMIT 1)
 ORDER BY 1

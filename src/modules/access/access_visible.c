@@ -182,7 +182,7 @@ static void put_services_where(Condition *c, ScopeSet *set)
     if (has_teams(set)) {
         either(c, &is_first);
         buf_lit(&c->sql, "(owner IN ");
-        put_teams(c, set, "'group:default/' || slug");
+        put_teams(c, set, "entity_ref");
         buf_lit(&c->sql, " AND owner_team_id IN ");
         put_teams(c, set, "id");
         buf_lit(&c->sql, ")");

@@ -50,6 +50,13 @@ WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND era
     AND id = (SELECT o.id FROM users o WHERE o.claimed_email = users.claimed_email AND o.email IS NULL
         AND o.deleted_at IS NULL AND o.erased_at IS NULL ORDER BY o.created_at, o.id LIMIT 1)
 
+-- name: emails_of_vanished
+UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))
+    AND EXISTS (SELECT 1 FROM users o WHERE o.claimed_email = users.email AND o.email IS NULL AND o.deleted_at IS NULL)
+-- for: pg
+UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
+    AND EXISTS (SELECT 1 FROM users o WHERE o.claimed_email = users.email AND o.email IS NULL AND o.deleted_at IS NULL)
+
 -- name: emails_wanting
 SELECT entity_ref FROM users WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
 -- for: pg
@@ -259,6 +266,12 @@ SELECT COUNT(*) FROM above WHERE id = $2
 -- name: users_without_ref
 SELECT id, email, name FROM users WHERE entity_ref IS NULL AND deleted_at IS NULL AND erased_at IS NULL
     AND vanished_at IS NULL ORDER BY id LIMIT $1
+
+-- name: teams_without_ref
+SELECT id, slug, org_id FROM teams WHERE entity_ref IS NULL AND deleted_at IS NULL ORDER BY id LIMIT $1
+
+-- name: team_ref_set
+UPDATE teams SET entity_ref = $2 WHERE id = $1
 
 -- name: users_without_entity
 SELECT u.id FROM users u WHERE u.source IS NULL AND u.entity_ref IS NOT NULL AND u.deleted_at IS NULL

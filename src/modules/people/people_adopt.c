@@ -28,6 +28,30 @@ static Rc name_users(Ctx *cx, Str after, Str *ret_last, size_t *ret_n)
     return rows_error(rows, &cx->error);
 }
 
+static Rc name_teams(Ctx *cx, Str after, Str *ret_last, size_t *ret_n)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    (void)after;
+    *ret_n = 0;
+    TRY(tx_query(cx->tx, &people_q_teams_without_ref, PARAMS(P_I64(BATCH)), &rows, &cx->error));
+    while (rows_next(rows)) {
+        Str ref, id = rows_dup(rows, 0, cx->arena), slug = rows_dup(rows, 1, cx->arena);
+        Rc rc = people_team_ref(cx, slug, rows_dup(rows, 2, cx->arena), &ref);
+        if (rc == RC_CONFLICT) { /* taken meanwhile; as the migration names those */
+            error_clear(&cx->error);
+            ref = str_fmt(cx->arena, "group:default/%.*s-%.*s", STR_ARG(str_sub(slug, 0, 54)),
+                          STR_ARG(str_from_index(id, 28)));
+            rc = RC_OK;
+        }
+        TRY(rc);
+        TRY(tx_exec(cx->tx, &people_q_team_ref_set, PARAMS(P_STR(id), P_STR(ref)), NULL,
+                    &cx->error));
+        *ret_last = id;
+        (*ret_n)++;
+    }
+    return rows_error(rows, &cx->error);
+}
+
 static Rc write_some(Ctx *cx,
                      const Query *query,
                      Rc (*write)(Ctx *cx, const Strs *ids),
@@ -93,7 +117,8 @@ static Rc repeat(Ctx *cx, Step step)
 
 Rc people_start(Ctx *cx)
 {
-    static const Step steps[] = {name_users, write_teams, write_users, follow_entities, let_vanish};
+    static const Step steps[] = {name_users,  name_teams,      write_teams,
+                                 write_users, follow_entities, let_vanish};
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         TRY(repeat(cx, steps[i]));
     }

@@ -83,22 +83,23 @@ Rc people_user_ref(Ctx *cx, Str email, Str name, Str *ret)
     return taken ? fail(cx, RC_BUSY, "No free name was found; try again.") : RC_OK;
 }
 
+/* Of teams with one slug in several organizations the first has the plain name. */
 Rc people_team_ref(Ctx *cx, Str slug, Str org_id, Str *ret)
 {
-    bool taken;
+    bool taken = true;
     Str org;
-    *ret = str_fmt(cx->arena, "group:default/%.*s", STR_ARG(slug));
-    TRY(is_taken(cx, *ret, &taken));
-    if (!taken) {
-        return RC_OK;
-    }
     TRY(tx_one_str(cx->tx, &people_q_organization_slug, PARAMS(P_STR(org_id)), cx->arena, &org,
                    &cx->error));
-    *ret = str_fmt(cx->arena, "group:%.*s/%.*s", STR_ARG(org), STR_ARG(slug));
-    TRY(is_taken(cx, *ret, &taken));
+    Str base = str_sub(slug, 0, NAME_MAX_LEN - 8);
+    for (int i = 0; taken && i < REF_TRIES; i++) {
+        *ret = i == 0   ? str_fmt(cx->arena, "group:default/%.*s", STR_ARG(slug))
+               : i == 1 ? str_fmt(cx->arena, "group:%.*s/%.*s", STR_ARG(org), STR_ARG(slug))
+                        : str_fmt(cx->arena, "group:default/%.*s-%d", STR_ARG(base), i);
+        TRY(is_taken(cx, *ret, &taken));
+    }
     return taken ? fail(cx, RC_CONFLICT,
-                        "The catalog has a group %.*s already; give the team another slug.",
-                        STR_ARG(*ret))
+                        "The catalog has too many groups called %.*s; give the team another slug.",
+                        STR_ARG(slug))
                  : RC_OK;
 }
 

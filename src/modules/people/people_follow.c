@@ -293,6 +293,8 @@ static Rc vanish_users(Follow *f)
     TRY(tx_exec(f->cx->tx, &people_q_users_vanish,
                 PARAMS(P_STR(people_list(f->cx->arena, &f->vanished)), P_I64(f->now)), NULL,
                 &f->cx->error));
+    TRY(tx_exec(f->cx->tx, &people_q_emails_of_vanished,
+                PARAMS(P_STR(people_list(f->cx->arena, &f->vanished))), NULL, &f->cx->error));
     return people_end(f->cx, &f->vanished, "left_catalog");
 }
 
@@ -328,7 +330,7 @@ static Rc write_users(Follow *f)
                     PARAMS(P_STR(people_list(f->cx->arena, &f->updated))), NULL, &f->cx->error));
     }
     TRY(vanish_users(f));
-    return inserts.n + updates.n ? people_assign_emails(f->cx) : RC_OK;
+    return inserts.n + updates.n + f->vanished.n ? people_assign_emails(f->cx) : RC_OK;
 }
 
 /* ---- groups */
