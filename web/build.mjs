@@ -50,7 +50,7 @@ const html = readFileSync(join(here, "src/index.html"), "utf8").replace(/\{\{([\
   name === "inter.woff2" ? named("inter-latin", ".woff2") : named(basename(name, extname(name)) + "-", extname(name)));
 writeFileSync(join(dist, "index.html"), html);
 
-const licences = ["@fontsource-variable/inter", "@fontsource-variable/jetbrains-mono"]
+const licences = ["@fontsource-variable/inter", "@fontsource-variable/jetbrains-mono", "uqr"]
   .map((name) => `${name}\n\n${readFileSync(join(packages, "node_modules", name, "LICENSE"), "utf8")}`).join("\n\n");
 writeFileSync(join(dist, "licences.txt"), licences);
 

@@ -3,14 +3,15 @@
  *
  * Files below /assets/ carry a hash of their content in their name and may be kept for ever; the
  * page itself is asked for anew each time and answered by its ETag. Addresses inside the catalog
- * are the page's own: they all get it. */
+ * and /security are the page's own: they all get it. */
 #include "app/portal.h"
 
 #include "app/app.h"
 
 static const PortalFile *find_file(Str path)
 {
-    bool is_page = str_is(path, "/catalog") || str_starts(path, STR("/catalog/"));
+    bool is_page =
+        str_is(path, "/catalog") || str_starts(path, STR("/catalog/")) || str_is(path, "/security");
     for (size_t i = 0; i < portal_n_files; i++) {
         if (str_is(is_page ? STR("/") : path, portal_files[i].path)) {
             return &portal_files[i];

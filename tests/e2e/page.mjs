@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
+import { security } from "./security.mjs";
 
 const TIMEOUT_MS = 20_000;
 const [url, folder = ".", wanted, shots] = process.argv.slice(2);
@@ -54,6 +55,8 @@ async function accessible(page, name) {
 const names = (page) => page.$$eval("tbody td.name > a", (links) => links.map((a) => a.textContent));
 
 const scenarios = {
+  ...security({ url, shoot, accessible }),
+
   async list(page) {
     await open(page, "/");
     const shown = await names(page);
@@ -311,7 +314,7 @@ if (url === "--list") {
     page.setDefaultTimeout(TIMEOUT_MS);
     const errors = [];
     page.on("pageerror", (error) => errors.push(String(error)));
-    page.on("console", (message) => message.type() === "error" && !/status of (401|404|422|503)/.test(message.text()) && errors.push(message.text()));
+    page.on("console", (message) => message.type() === "error" && !/status of (401|403|404|422|503)/.test(message.text()) && errors.push(message.text()));
     await scenarios[wanted](page);
     assert.deepEqual(errors, [], "nothing goes wrong unseen");
   } finally {

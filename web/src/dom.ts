@@ -32,8 +32,8 @@ export function externalLink(url: string, text: string): HTMLElement {
   return h("a", { href: url, rel: "noopener noreferrer nofollow", target: "_blank" }, text);
 }
 
-export function copyButton(text: () => string, label: string): HTMLElement {
-  const button = h("button", { type: "button", class: "quiet" }, label);
+export function copyButton(text: () => string, label: string, kind = "quiet"): HTMLElement {
+  const button = h("button", { type: "button", class: kind }, label);
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text());

@@ -5,13 +5,20 @@ import * as catalog from "./catalog";
 import * as entity from "./entity";
 import { h, replace } from "./dom";
 import * as live from "./live";
-import * as reset from "./reset";
+import * as security from "./security";
 import * as signin from "./signin";
 
 const main = document.getElementById("main") as HTMLElement;
 
-reset.mount(main);
 let oneTime = signin.takeOneTime();
+
+/** Which of the sections in the bar is shown; "page" when the link leads to just this. */
+function markSection(section = "catalog", depth = 0): void {
+  for (const link of document.querySelectorAll<HTMLElement>("[data-section]")) {
+    if (link.dataset["section"] === section) link.setAttribute("aria-current", depth < 2 ? "page" : "true");
+    else link.removeAttribute("aria-current");
+  }
+}
 
 function render(): void {
   if (oneTime) {
@@ -22,11 +29,14 @@ function render(): void {
   }
   const parts = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   const [section, namespace, kind, name] = parts;
-  document.querySelector('[data-section="catalog"]')?.setAttribute("aria-current", parts.length < 2 ? "page" : "true");
+  markSection(section, parts.length);
   if (section === undefined || (section === "catalog" && parts.length === 1)) {
     live.onChange(catalog.show(main, go));
   } else if (section === "catalog" && namespace && kind && name && parts.length === 4) {
     live.onChange(entity.show(main, kind, namespace, name));
+  } else if (section === "security" && parts.length === 1) {
+    live.onChange(null);
+    security.show(main);
   } else {
     live.onChange(null);
     replace(main, h("section", { class: "panel" }, h("h1", null, "There is nothing at this address"), h("a", { class: "button", href: "/catalog" }, "To the catalog")));
@@ -48,7 +58,7 @@ function go(path: string, quietly = false): void {
 document.addEventListener("click", (event) => {
   const link = event.target instanceof Element ? event.target.closest("a") : null;
   const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-  if (!link || !plain || link.target || link.origin !== location.origin || link.hash || !/^\/(catalog|$)/.test(link.pathname)) return;
+  if (!link || !plain || link.target || link.origin !== location.origin || link.hash || !/^\/(catalog|security$|$)/.test(link.pathname)) return;
   event.preventDefault();
   go(link.pathname + link.search);
 });
@@ -96,7 +106,7 @@ addEventListener("signed-out", () => {
 
 showTheme();
 render();
-void signin.showWho(document.querySelector("header.bar") as HTMLElement);
+void signin.showWho(document.querySelector("header.bar") as HTMLElement).then(() => markSection(location.pathname.split("/")[1] || "catalog"));
 const mark = document.getElementById("live") as HTMLElement;
 live.follow((now) => {
   mark.className = `live ${now === "live" ? "good" : "none"}`;

@@ -17,11 +17,9 @@ async function ask(email: string): Promise<string> {
   }
 }
 
-/** Puts the button into a sign-in form that has a field `email`, once. */
-function add(form: HTMLFormElement): void {
-  if (form.querySelector("[data-reset]")) return;
-  const email = form.querySelector<HTMLInputElement>('input[name="email"]');
-  if (!email || !form.querySelector('input[autocomplete="current-password"]')) return;
+/** Puts the button below a sign-in form that has a field `email`. */
+export function addTo(form: HTMLFormElement): void {
+  const email = form.querySelector<HTMLInputElement>('input[name="email"]')!;
   const said = h("p", { role: "status" });
   const button = h("button", { type: "button", class: "quiet", "data-reset": true }, "Forgot password?") as HTMLButtonElement;
   button.addEventListener("click", async () => {
@@ -34,14 +32,5 @@ function add(form: HTMLFormElement): void {
     said.textContent = await ask(email.value);
     button.disabled = false;
   });
-  form.append(h("p", null, button), said);
-}
-
-/** Adds the button to every sign-in form that is shown in `main`. */
-export function mount(main: HTMLElement): void {
-  const look = (): void => {
-    for (const form of main.querySelectorAll<HTMLFormElement>("form[data-sign-in]")) add(form);
-  };
-  new MutationObserver(look).observe(main, { childList: true });
-  look();
+  form.append(h("p", { class: "others" }, button), said);
 }

@@ -1,58 +1,120 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signing in by password, following a one-time link, signing out. The session is a cookie that this page cannot read.
+// Signing in: by password and second factor, by passkey, by a one-time link; signing out. The session is a cookie that
+// this page cannot read.
+import * as account from "./account";
 import { h, replace } from "./dom";
+import * as passkeys from "./passkeys";
+import * as reset from "./reset";
+import type { components } from "./schema";
 import { mountProviders } from "./signin_providers";
 
-interface Me {
-  kind: string;
-  name: string;
-  csrf_token?: string;
-}
+type SecondStep = components["schemas"]["SecondFactorRequired"];
+type Values = Record<string, string>;
 
-async function post(path: string, body: unknown): Promise<string> {
-  try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (response.ok) return "";
-    const problem = (await response.json()) as { detail?: string };
-    return problem.detail ?? `The server answered ${response.status}.`;
-  } catch {
-    return "The server cannot be reached.";
-  }
-}
-
-function field(label: string, name: string, type: string, autocomplete: string, required = true): HTMLElement {
+export function field(label: string, name: string, type: string, autocomplete: string, required = true): HTMLElement {
   return h("p", null, h("label", null, label, " ", h("input", { name, type, autocomplete, required })));
 }
 
-function form(title: string, button: string, fields: HTMLElement[], send: (values: Record<string, string>) => Promise<string>): HTMLElement {
-  const message = h("p", { role: "alert" });
-  const element = h("form", { class: "panel", "data-sign-in": true }, h("h1", null, title), ...fields, message, h("button", { type: "submit", class: "button" }, button));
+/** While it is sent nothing else can be; what is wrong stands below the fields. */
+export function form(title: string, button: string, fields: HTMLElement[], sent: (values: Values) => Promise<void>): HTMLFormElement {
+  const message = h("p", { role: "alert", class: "bad" });
+  const submit = h("button", { type: "submit", class: "button primary" }, button);
+  const element = h("form", { class: "panel", "data-sign-in": true }, h("h1", null, title), ...fields, message, submit);
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const values: Record<string, string> = {};
+    const values: Values = {};
     for (const [name, value] of new FormData(element)) if (typeof value === "string" && value) values[name] = value;
-    message.textContent = "";
-    message.textContent = await send(values);
-    if (!message.textContent) location.replace(location.pathname);
+    await attempt(message, submit, () => sent(values));
   });
   return element;
 }
 
+export async function attempt(message: HTMLElement, button: HTMLButtonElement, work: () => Promise<void>): Promise<void> {
+  message.textContent = "";
+  button.disabled = true;
+  try {
+    await work();
+  } catch (cause) {
+    message.textContent = account.problemOf(cause);
+  }
+  button.disabled = false;
+}
+
+/** A button that does one thing, with a place for what went wrong. */
+export function action(label: string, work: () => Promise<void>, kind = "button"): HTMLElement {
+  const message = h("span", { role: "alert", class: "bad" });
+  const button = h("button", { type: "button", class: kind }, label);
+  button.addEventListener("click", () => void attempt(message, button, work));
+  return h("p", { class: "action" }, button, " ", message);
+}
+
 function show(main: HTMLElement, element: HTMLElement): void {
   replace(main, element);
-  element.querySelector("input")?.focus();
+  element.querySelector<HTMLElement>("input, button")?.focus();
+}
+
+function enter(): void {
+  location.replace(location.pathname);
+}
+
+/** The password was right: in, or on to the second step. */
+function goOn(main: HTMLElement, answer: unknown): void {
+  if ((answer as Partial<SecondStep>).second_factor_required) showSecondStep(main, answer as SecondStep);
+  else enter();
+}
+
+async function signInByPasskey(): Promise<void> {
+  const options = await account.send<components["schemas"]["PasskeyRequest"]>("POST", "/api/auth/passkey-sign-in/options");
+  await account.send("POST", "/api/auth/passkey-sign-in", { passkey: await passkeys.get(options), cookie: true });
+  enter();
 }
 
 export function showSignIn(main: HTMLElement): void {
   if (main.querySelector("form[data-sign-in]")) return;
   const fields = [field("Email", "email", "email", "username"), field("Password", "password", "password", "current-password")];
-  show(main, form("Sign in", "Sign in", fields, (values) => post("/api/auth/login", { ...values, cookie: true })));
+  const element = form("Sign in", "Sign in", fields, async (values) => goOn(main, await account.send("POST", "/api/auth/login", { ...values, cookie: true })));
+  reset.addTo(element);
+  if (passkeys.possible) element.append(h("p", { class: "or", "aria-hidden": "true" }, "or"), action("Sign in with a passkey", signInByPasskey));
+  show(main, element);
   void mountProviders(main);
 }
+
+// ---- the second step
+
+function codeField(isRecovery: boolean): HTMLElement {
+  const input = h("input", { name: "code", type: "text", required: true, autocapitalize: "off", spellcheck: "false",
+    ...(isRecovery ? { autocomplete: "off", maxlength: 40 } : { autocomplete: "one-time-code", inputmode: "numeric", maxlength: 9, class: "code" }) });
+  return h("p", null, h("label", null, isRecovery ? "Recovery code" : "Six digits of your authenticator app", " ", input));
+}
+
+function showSecondStep(main: HTMLElement, asked: SecondStep, recover = !asked.methods.includes("totp") && !asked.passkey_options): void {
+  const has = (method: SecondStep["methods"][number]) => asked.methods.includes(method);
+  const finish = async (how: object) => {
+    await account.send("POST", "/api/auth/second-factor", { challenge: asked.challenge, cookie: true, ...how });
+    enter();
+  };
+  const byPasskey = passkeys.possible && asked.passkey_options && !recover
+    ? action("Use a passkey", async () => finish({ passkey: await passkeys.get(asked.passkey_options!) }), has("totp") ? "button" : "button primary")
+    : null;
+  const byCode = recover || has("totp");
+  const element = byCode
+    ? form("Second step", "Sign in", [codeField(recover)], (values) => finish(values))
+    : h("form", { class: "panel", "data-sign-in": true }, h("h1", null, "Second step"));
+  if (byPasskey) element.append(...(byCode ? [h("p", { class: "or", "aria-hidden": "true" }, "or")] : []), byPasskey);
+  if (!byCode && !byPasskey) element.append(h("p", null, "This browser can use no passkeys at this address."));
+  const others = h("p", { class: "others" });
+  const link = (label: string, go: () => void) => others.append(h("button", { type: "button", class: "quiet", onclick: go }, label));
+  if (has("recovery_code") && !recover) link("Use a recovery code", () => showSecondStep(main, asked, true));
+  if (recover && (has("totp") || has("passkey"))) link(!has("totp") ? "Use a passkey" : has("passkey") ? "Use the app or a passkey" : "Use the app", () => showSecondStep(main, asked, false));
+  link("Start over", () => {
+    replace(main);
+    showSignIn(main);
+  });
+  element.append(others);
+  show(main, element);
+}
+
+// ---- one-time links
 
 /** The token in "#one-time=…", which the address line does not keep. */
 export function takeOneTime(): string {
@@ -67,18 +129,21 @@ export function showOneTime(main: HTMLElement, token: string): void {
     field("Your name, if you are new here", "name", "text", "name", false),
     field("Your email, if you are the first administrator", "email", "email", "username", false),
   ];
-  show(main, form("Set your password", "Set it and sign in", fields, (values) => post("/api/auth/one-time", { ...values, token, cookie: true })));
+  show(main, form("Set your password", "Set it and sign in", fields,
+    async (values) => goOn(main, await account.send("POST", "/api/auth/one-time", { ...values, token, cookie: true }))));
 }
 
-/** Who is here, with a way out. */
+// ---- who is here
+
+/** Who is here, with the way to their settings and out. */
 export async function showWho(bar: HTMLElement): Promise<void> {
-  const response = await fetch("/api/auth/me", { headers: { Accept: "application/json" } }).catch(() => null);
-  const me = response?.ok ? ((await response.json()) as Me) : null;
-  if (me?.kind !== "user") return;
+  const me = await account.me();
+  if (!me) return;
   const out = h("button", { type: "button", class: "quiet", title: `Signed in as ${me.name}` }, "Sign out");
   out.addEventListener("click", async () => {
-    await fetch("/api/auth/logout", { method: "POST", headers: { "X-CSRF-Token": me.csrf_token ?? "" } }).catch(() => null);
+    await account.send("POST", "/api/auth/logout").catch(() => null);
     location.replace("/");
   });
-  bar.append(out);
+  bar.append(h("a", { class: "who", href: "/security", "data-section": "security" }, "Security"), out);
+  if (me.second_factor_missing && location.pathname !== "/security") location.replace("/security");
 }
