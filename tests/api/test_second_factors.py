@@ -100,7 +100,7 @@ def newest(admin, action, resource_id):
 # ---- codes of an app
 
 def test_setting_up(server, admin):
-    """ASVS 6.3.3, 6.5.1, 6.5.4, 6.5.7: a second factor can be set up, and is asked for from then on."""
+    """ASVS 6.3.3: a second factor can be set up, and is asked for from then on."""
     user = new_user(admin, "ada@example.org")
     other = login(server, "ada@example.org")
     assert user.get("/api/auth/second-factors").json() | {"confirmed_until": ""} == {
@@ -130,13 +130,14 @@ def test_setting_up(server, admin):
     assert asked["methods"] == ["totp", "recovery_code"] and asked["expires_in"] == 300
     assert user.get("/api/auth/second-factors").json()["totp"] is True
     kept = sql(server, f"SELECT secret FROM user_totp WHERE id = '{user.user['id']}'")[0][0]
-    assert kept.startswith("v1:") and again not in kept, "ASVS 11.5, 13.3: sealed"
+    assert kept.startswith("v1:") and again not in kept, "ASVS 13.3.1: sealed"
     assert again not in server.log()
     assert audited(admin, "auth.totp_added", user.user["id"])
 
 
 def test_sign_in_by_code(server, admin):
-    """ASVS 6.5.1: a code works once, a code of the neighbouring step too, and none that is older."""
+    """ASVS 6.5.1: a code works once, a code of the neighbouring step too, and none that is older (6.5.8: by the
+    server's clock)."""
     p = Person(server, "once@example.org")
     used = finish(server, p.challenge(), code=code(p.secret, p.step))
     assert used.status == 401, "the code that confirmed the app is used up"
@@ -155,7 +156,7 @@ def test_sign_in_by_code(server, admin):
 
 
 def test_nothing_without_the_second_factor(server):
-    """ASVS 6.3.4: a challenge is no credential, and every way by password leads to it."""
+    """ASVS 6.3.3, 6.3.4: a challenge is no credential, and every way by password leads to it."""
     p = Person(server, "nothing@example.org")
     challenge = p.challenge()
     for shown in (challenge, "Bearer " + challenge):
@@ -185,7 +186,7 @@ def test_reset_by_link_asks_too(server, admin):
 
 
 def test_recovery_codes(server):
-    """ASVS 6.5.1, 6.5.2, 6.5.3, 6.4.4: ten of 120 bits, each once, only hashes kept; new ones end the old."""
+    """ASVS 6.5.1, 6.5.2, 6.5.3, 6.5.4: ten of 120 bits, each once, only hashes kept; new ones end the old."""
     p = Person(server, "recover@example.org")
     assert len(set(p.recovery)) == 10 and all(len(c) == 29 and len(c.replace("-", "")) == 24 for c in p.recovery)
     kept = [row[0] for row in sql(server, f"SELECT code_hash FROM recovery_codes WHERE user_id = '{p.id}'")]
@@ -210,7 +211,7 @@ def test_recovery_codes_stand_in_for_a_factor(server, admin):
 # ---- guessing
 
 def test_attempts_of_a_challenge(server):
-    """ASVS 6.5.5: five attempts, then it is void also for the right code. A recovery code is right, so no lock is in the way."""
+    """ASVS 6.3.1: five attempts, then it is void also for the right code. A recovery code is right, so no lock is in the way."""
     p = Person(server, "attempts@example.org")
     challenge = p.challenge()
     assert [finish(server, challenge, code=p.wrong()).status for _ in range(5)] == [401] * 5
@@ -221,7 +222,7 @@ def test_attempts_of_a_challenge(server):
 
 
 def test_lockout(server, admin):
-    """ASVS 6.3.1, 6.6.3: wrong codes lock the second factor over all challenges, and the right password in between does not
+    """ASVS 6.3.1: wrong codes lock the second factor over all challenges, and the right password in between does not
     forget them."""
     p = Person(server, "locked-2fa@example.org")
     for _ in range(5):
@@ -278,7 +279,7 @@ def test_guesses_at_once(server):
 # ---- challenges
 
 def test_challenges(server):
-    """ASVS 6.6.2, 6.6.3: a challenge is of one person and one sign-in, for five minutes, and works once."""
+    """ASVS 6.3.1, 6.3.4: a challenge is of one person and one sign-in, for five minutes, and works once."""
     p, other = Person(server, "mine@example.org"), Person(server, "theirs@example.org")
     challenge = p.challenge()
     assert finish(server, challenge, code=other.recovery[0]).status == 401, "another's code"
@@ -338,9 +339,28 @@ def test_changes_need_a_recent_sign_in(server, admin):
     assert user.post("/api/auth/confirm", {"code": codes[0]}).status == 200
     assert user.delete("/api/auth/totp").status == 204
     assert user.delete("/api/auth/totp").status == 404
-    assert user.get("/api/auth/second-factors").json()["recovery_codes"] == 0, "they go with the last factor"
+    assert user.get("/api/auth/second-factors").json()["recovery_codes"] == 0, "ASVS 6.5.6: they go with the last factor"
     assert "access_token" in begin(server, "recent@example.org")
     assert audited(admin, "auth.totp_removed", user.user["id"]) and audited(admin, "auth.confirmed", user.user["id"])
+
+
+def test_ending_sessions_needs_a_recent_sign_in(server, admin):
+    """ASVS 7.5.2: one sees one's sessions, and ends them after showing again who one is; one's own ends without."""
+    user = new_user(admin, "sessions-recent@example.org")
+    other = login(server, "sessions-recent@example.org")
+    items = user.get("/api/auth/sessions").json()["items"]
+    assert len(items) == 2
+    theirs = other.get("/api/auth/me").json()["session_id"]
+    no_longer_recent(server, user.user["id"])
+    for path in ("/api/auth/sessions", f"/api/auth/sessions/{theirs}"):
+        refused = user.delete(path)
+        assert refused.status == 403 and "/api/auth/confirm" in refused.json()["detail"], refused
+    assert user.post("/api/auth/confirm", {"password": PASSWORD}).status == 200
+    assert user.delete(f"/api/auth/sessions/{theirs}").status == 204
+    assert other.get("/api/auth/me").status == 401
+    no_longer_recent(server, user.user["id"])
+    own = user.get("/api/auth/me").json()["session_id"]
+    assert user.delete(f"/api/auth/sessions/{own}").status == 204
 
 
 def test_guesses_of_a_session_are_counted(server, admin):
@@ -414,7 +434,7 @@ def passkey_sign_in(server, device, **bent):
 
 @pytest.mark.parametrize("algorithm", [ES256, EDDSA, RS256])
 def test_passkey(server, admin, algorithm):
-    """ASVS 6.3.3, 6.5.7, 6.7.1: registered, then enough alone when it has verified its user, else a second factor."""
+    """ASVS 6.3.3, 6.5.7, 6.7.2: registered, then enough alone when it has verified its user, else a second factor."""
     email = f"passkey{algorithm}@example.org"
     user = new_user(admin, email)
     options = user.post("/api/auth/passkeys/options").json()
@@ -442,6 +462,7 @@ def test_passkey(server, admin, algorithm):
 
 
 def test_passkeys_are_managed(server, admin):
+    """ASVS 6.5.6: each can be removed, and signs nobody in then."""
     p = Person(server, "manage@example.org")
     first, second = Authenticator(), Authenticator(flags=PRESENT | VERIFIED | MAY_SYNC | SYNCED)
     added = add_passkey(server, p.api, first)
@@ -494,7 +515,7 @@ def keyed(server):
 
 @pytest.mark.parametrize("what", BENT)
 def test_bent_assertions(server, keyed, what):
-    """ASVS 6.7.2, 6.8: anything that is not for this sign-in, this page and this server is refused, with one sentence."""
+    """ASVS 6.7.2: anything that is not for this sign-in, this page and this server is refused, with one sentence."""
     refused = passkey_sign_in(server, keyed, **BENT[what])
     assert refused.status == 401 and refused.json()["detail"].startswith("The passkey was not accepted"), refused
     assert passkey_sign_in(server, keyed).status == 200
@@ -644,6 +665,23 @@ def fully(api):
     secret = api.post("/api/auth/totp").json()["secret"]
     assert api.post("/api/auth/totp/confirm", {"code": code(secret, step_now())}).status == 200
     return api
+
+
+@pytest.mark.parametrize("pg", [False, True])
+def test_the_secret_key_rotates(new_server, pg):
+    """ASVS 13.3.4: the secret of the app is sealed anew with the others."""
+    server = new_server(auth=None, pg=pg, env=NO_LIMITS)
+    server.admin = first_admin(server)
+    p = Person(server, "rotate@example.org")
+
+    def sealed():
+        return sql(server, f"SELECT secret FROM user_totp WHERE id = '{p.id}'")[0][0].split(":")[1]
+    before = sealed()
+    where = ["--data", str(server.data)] + (["--database", server.database_url] if pg else [])
+    done = run_cli("secrets", "rotate", *where)
+    assert done.returncode == 0, done.stderr
+    assert sealed() != before
+    assert p.sign_in().get("/api/auth/me").status == 200
 
 
 @pytest.mark.parametrize("pg", [False, True])

@@ -9,7 +9,7 @@ from support.identity import NO_LIMITS, link_of
 
 @pytest.mark.parametrize("scenario", ["passkey", "totp", "required"])
 def test_security(packages, new_server, monkeypatch, scenario):  # noqa: F811
-    """ASVS 6.3.3, 6.5.7, 6.7: set up, used and removed by a person with a browser."""
+    """ASVS 6.3.3, 6.5.6, 7.5.2: set up, used and removed by a person with a browser."""
     config = "auth:\n  require_second_factor: everyone\n" if scenario == "required" else ""
     server = new_server(auth=None, env=NO_LIMITS, config=config)
     monkeypatch.setenv("ONE_TIME", link_of(server))

@@ -1283,7 +1283,7 @@ export interface paths {
         post?: never;
         /**
          * End one's other sessions
-         * @description End one's other sessions.
+         * @description Needs a sign-in or a `POST /api/auth/confirm` of the last ten minutes.
          */
         delete: operations["auth.sessions.end-others"];
         options?: never;
@@ -1303,7 +1303,7 @@ export interface paths {
         post?: never;
         /**
          * End one of one's sessions
-         * @description End one of one's sessions.
+         * @description Another than the one of the call needs a sign-in or a `POST /api/auth/confirm` of the last ten minutes.
          */
         delete: operations["auth.sessions.end"];
         options?: never;

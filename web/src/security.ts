@@ -68,7 +68,7 @@ async function confirmed(view: View): Promise<boolean> {
   const done = (answer: Schemas["Confirmed"]) => (view.factors.confirmed_until = answer.confirmed_until);
   const send = async (body: object) => void done(await account.send<Schemas["Confirmed"]>("POST", "/api/auth/confirm", body));
   const code = h("p", null, h("label", null, view.factors.totp ? "Code of your app, or a recovery code " : "Recovery code ", h("input", { name: "code", type: "text", autocomplete: "one-time-code", required: true })));
-  const byForm = dialogForm("Confirm", [h("p", null, "This changes how you sign in, and your last sign-in was some time ago."),
+  const byForm = dialogForm("Confirm", [h("p", null, "Your last sign-in was some time ago, and this changes who may sign in."),
     has ? code : field("Password", "password", "password", "current-password")], send);
   const byPasskey = has && passkeys.possible && view.factors.passkeys > 0
     ? action("Use a passkey", async () => {
@@ -235,10 +235,7 @@ function agent(text = ""): string {
 }
 
 function sessionItem(view: View, session: Schemas["Session"]): HTMLElement {
-  const end = async () => {
-    await account.send("DELETE", `/api/auth/sessions/${encodeURIComponent(session.id)}`);
-    await load(view.main, view.codes);
-  };
+  const end = change(view, () => account.send("DELETE", `/api/auth/sessions/${encodeURIComponent(session.id)}`));
   return h("li", { class: "row" },
     h("div", null, h("strong", { title: session.user_agent ?? "" }, agent(session.user_agent)), session.is_current && h("span", { class: "tag" }, "This one"),
       h("div", { class: "faint" }, session.address ?? "", session.address ? " · " : "", "begun ", when(session.created_at), " · used ", when(session.last_used_at))),
@@ -247,10 +244,7 @@ function sessionItem(view: View, session: Schemas["Session"]): HTMLElement {
 
 function sessionsCard(view: View): HTMLElement | null {
   if (view.sessions.length === 0) return null;
-  const endOthers = async () => {
-    await account.send("DELETE", "/api/auth/sessions");
-    await load(view.main, view.codes);
-  };
+  const endOthers = change(view, () => account.send("DELETE", "/api/auth/sessions"));
   return card("sessions", "Sessions", h("p", { class: "faint" }, "Where you are signed in. End what you do not know, and change your password then."),
     h("ul", { class: "rows" }, ...view.sessions.map((session) => sessionItem(view, session))),
     view.sessions.length > 1 && action("End all others", endOthers));

@@ -25,8 +25,6 @@ MUST_CHECK Rc factors_required(Ctx *cx, Str user_id, bool *ret);
 
 /* RC_DENIED to anybody but a person in a session of theirs. */
 MUST_CHECK Rc factors_need_session(Ctx *cx);
-/* In cx's open scope: RC_DENIED unless the session's owner has shown who they are lately. */
-MUST_CHECK Rc factors_need_recent(Ctx *cx);
 /* In cx's write transaction, after one's own factors were changed: ends the other sessions, lifts
  * the limits of this one, writes the audit row. */
 MUST_CHECK Rc factors_changed(Ctx *cx, const char *action, Json *what);

@@ -31,7 +31,7 @@ static Str as_base64url(Arena *arena, Str bytes)
 
 /* ---- codes */
 
-/* RFC 4226 appendix D. ASVS 6.5.4, 11.1.2: the algorithm is the standard's. */
+/* RFC 4226 appendix D. */
 static void test_rfc_4226(void **state)
 {
     (void)state;
@@ -117,7 +117,7 @@ static void test_base32(void **state)
                        "period=30"));
 }
 
-/* ASVS 6.5.2, 6.5.3: 120 bits of the system's generator; a hash of them is kept. */
+/* ASVS 6.5.2, 6.5.3, 6.5.4: 120 bits of the system's generator; a hash of them is kept. */
 static void test_recovery_codes(void **state)
 {
     (void)state;
@@ -355,7 +355,7 @@ static void test_registration_flags(void **state)
                "public key", "a point beside the curve");
 }
 
-/* ASVS 6.7.2, 11.2: an assertion counts for one challenge, one type, one page, one party. */
+/* ASVS 6.7.2: an assertion counts for one challenge, one type, one page, one party. */
 static void test_assertion_forms(void **state)
 {
     (void)state;

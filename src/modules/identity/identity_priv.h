@@ -96,6 +96,8 @@ MUST_CHECK Rc sign_in_check_own(Ctx *cx, Str pointer, Str password);
 MUST_CHECK Rc sign_in_go_on(Ctx *cx, Call *call, Str user_id, Str user_name);
 /* In cx's write transaction: sign-ins that wait for a second factor end. */
 MUST_CHECK Rc challenges_forget(Ctx *cx, Str user_id);
+/* In cx's open scope: RC_DENIED unless the session's owner has shown who they are lately. */
+MUST_CHECK Rc factors_need_recent(Ctx *cx);
 /* In cx's open scope: may the session only set up the second factor that is required? */
 MUST_CHECK Rc factors_session_is_limited(Ctx *cx, bool *ret);
 

@@ -215,6 +215,8 @@ Rc auth_sessions_end(Ctx *cx, Call *call)
     int64_t ended;
     Str id = str_lower(cx->arena, call_path(call, "id"));
     TRY(ctx_begin(cx));
+    bool is_other = cx->actor.kind == ACTOR_USER && !str_eq(id, cx->actor.session_id);
+    TRY(is_other ? factors_need_recent(cx) : RC_OK);
     TRY(end_one(cx, id, "ended_by_owner", &ended));
     if (ended == 0) {
         return fail(cx, RC_NOT_FOUND, "You have no such session.");
@@ -242,6 +244,7 @@ static Rc end_others(Ctx *cx, Str user_id, Str but, const char *reason)
 Rc auth_sessions_end_others(Ctx *cx, Call *call)
 {
     TRY(ctx_begin(cx));
+    TRY(cx->actor.kind == ACTOR_USER ? factors_need_recent(cx) : RC_OK);
     TRY(end_others(cx, cx->actor.id, cx->actor.session_id, "ended_by_owner"));
     TRY(ctx_commit(cx));
     reply_empty(call, 204);
