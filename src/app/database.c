@@ -2,6 +2,7 @@
  * Where the data is: folder and database, from the settings. Shared by the server and by the
  * commands that look after it. */
 #include "base/file.h"
+#include "base/log.h"
 
 #include "app/app.h"
 #include "platform/settings/settings.h"
@@ -31,6 +32,12 @@ const char *app_database_url(Settings *settings, Arena *arena)
     return str_cstr(arena, url);
 }
 
+static void say_away(const char *where)
+{
+    log_warn("database.away", F_CSTR("server", where),
+             F_CSTR("what", "the PostgreSQL server cannot be reached; waiting for it"));
+}
+
 Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Error *err)
 {
     Str replica = settings_str(settings, "database.replica_url");
@@ -38,6 +45,7 @@ Rc app_open_database(Settings *settings, Arena *arena, Db **ret, Error *err)
         .replica_url = replica.len ? str_cstr(arena, replica) : NULL,
         .readers = (unsigned)settings_int(settings, "database.connections"),
         .cache_bytes = (size_t)settings_bytes(settings, "database.cache"),
+        .on_away = say_away,
     };
     Rc rc = file_make_dirs(app_data_dir(settings, arena), 0700, err);
     TRY(app_blame_setting(settings, "data.dir", rc, err));

@@ -21,6 +21,27 @@ static void postgres_close(Db *base)
     free(db);
 }
 
+/* "" when the URL does not say. */
+static const char *option_of(const PQconninfoOption *parsed, const char *name)
+{
+    for (const PQconninfoOption *o = parsed; o && o->keyword; o++) {
+        if (strcmp(o->keyword, name) == 0 && o->val) {
+            return o->val;
+        }
+    }
+    return "";
+}
+
+static void tell_away(const char *url, void (*on_away)(const char *where))
+{
+    char where[256];
+    PQconninfoOption *parsed = PQconninfoParse(url, NULL);
+    const char *host = option_of(parsed, "host"), *port = option_of(parsed, "port");
+    snprintf(where, sizeof(where), "%s:%s", host[0] ? host : "localhost", port[0] ? port : "5432");
+    PQconninfoFree(parsed);
+    on_away(where);
+}
+
 /* A server that answers, but not us, will not change its mind by waiting. */
 static bool is_away(const char *url)
 {
@@ -30,11 +51,14 @@ static bool is_away(const char *url)
     return ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE;
 }
 
-static Rc first_connection(PgPool *pool, Error *err)
+static Rc first_connection(PgPool *pool, void (*on_away)(const char *where), Error *err)
 {
     int64_t deadline = time_monotonic_us() + PG_CONNECT_WAIT_S * US_PER_SECOND;
     PgConn *conn;
     Rc rc = pool_take(pool, POOL_WAIT, &conn, err);
+    if (rc == RC_BUSY && on_away && is_away(pool->url)) {
+        tell_away(pool->url, on_away);
+    }
     while (rc == RC_BUSY && time_monotonic_us() < deadline && is_away(pool->url)) {
         thread_sleep_us(PG_RETRY_MS * US_PER_MS);
         rc = pool_take(pool, POOL_WAIT, &conn, err);
@@ -52,16 +76,49 @@ static Rc first_connection(PgPool *pool, Error *err)
     return rc;
 }
 
+/* libpq looks at ports when it connects, and then says no more than for a server that is away. */
+static bool are_ports(const char *list)
+{
+    Str rest = str_from(list), port;
+    while (rest.len > 0 && str_split(&rest, ',', &port)) {
+        int64_t n;
+        if (port.len > 0 && (!str_to_i64(port, &n) || n < 1 || n > UINT16_MAX)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static Rc check_options(const PQconninfoOption *parsed, Error *err)
+{
+    const char *timeout = option_of(parsed, "connect_timeout");
+    int64_t seconds;
+    if (strchr(option_of(parsed, "host"), '@')) {
+        return error_set(err, RC_INVALID,
+                         "The database URL has two \"@\": write the one in the password as %%40");
+    }
+    if (!are_ports(option_of(parsed, "port"))) {
+        return error_set(err, RC_INVALID,
+                         "The port in the database URL must be a number from 1 to 65535");
+    }
+    if (timeout[0] && !str_to_i64(str_from(timeout), &seconds)) {
+        return error_set(err, RC_INVALID,
+                         "connect_timeout in the database URL must be a number of seconds");
+    }
+    return RC_OK;
+}
+
 static Rc check_url(const char *url, Error *err)
 {
     char *reason = NULL;
     PQconninfoOption *parsed = PQconninfoParse(url, &reason);
-    PQconninfoFree(parsed);
     PQfreemem(reason); /* may quote the password */
-    return parsed ? RC_OK
-                  : error_set(err, RC_INVALID,
-                              "The database URL is not of the form "
-                              "postgresql://user:password@host:port/database");
+    Rc rc = parsed ? check_options(parsed, err)
+                   : error_set(err, RC_INVALID,
+                               "The database URL is not of the form "
+                               "postgresql://user:password@host:port/database");
+    PQconninfoFree(parsed);
+    return rc;
 }
 
 Rc postgres_open(const char *url, const DbOptions *options, Db **ret, Error *err)
@@ -80,7 +137,7 @@ Rc postgres_open(const char *url, const DbOptions *options, Db **ret, Error *err
         pool_init(&db->replica, options->replica_url, options->readers, options->busy_timeout_ms,
                   PG_REPLICA_RETRY_MS);
     }
-    Rc rc = first_connection(&db->primary, err);
+    Rc rc = first_connection(&db->primary, options->on_away, err);
     if (rc != RC_OK) {
         postgres_close(&db->base);
         return rc;
@@ -136,6 +193,8 @@ Rc pg_tx_reconnect(PgTx *tx, Error *err)
         tx->conn = NULL;
         pool_drop_idle(pool);
     }
+    tx->has_begun = false;
+    tx->is_piped = false;
     TRY(take_for_read(db, !was_primary, false, &tx->conn, err));
     tx->base.is_primary = tx->conn->pool == &db->primary;
     return RC_OK;
@@ -153,28 +212,13 @@ static Rc postgres_ping(Db *db, Error *err)
 
 /* ---- writing ---- */
 
-static Rc begin_on(PgConn *conn, Error *err)
-{
-    return pg_run(conn, "BEGIN READ WRITE", err);
-}
-
+/* BEGIN goes out with the first statement. */
 static Rc postgres_begin(Db *base, Tx **ret, Error *err)
 {
     PgDb *db = (PgDb *)base;
     PgConn *conn;
 
     TRY(pool_take(&db->primary, POOL_WAIT, &conn, err));
-    Rc rc = begin_on(conn, err);
-    if (rc != RC_OK && conn->lost) { /* nothing was begun: a fresh connection may serve */
-        pool_give(conn);
-        pool_drop_idle(&db->primary);
-        TRY(pool_take(&db->primary, POOL_WAIT, &conn, err));
-        rc = begin_on(conn, err);
-    }
-    if (rc != RC_OK) {
-        pool_give(conn);
-        return rc;
-    }
     PgTx *tx = store_alloc(1, sizeof(*tx));
     tx->base.db = base;
     tx->base.is_primary = true;
@@ -183,31 +227,25 @@ static Rc postgres_begin(Db *base, Tx **ret, Error *err)
     return RC_OK;
 }
 
-static Rc commit_on(PgConn *conn, Error *err)
+/* pool_give closes the connection unless this works. */
+static void undo(PgTx *tx)
 {
-    PGresult *result = PQexec(conn->pg, "COMMIT");
-    Rc rc = RC_OK;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-        rc = pg_error(conn, result, "commit", err);
-        if (conn->lost || conn->unknown) {
-            rc = error_set(err, RC_BUSY,
-                           "The connection to the database was lost during the commit: it is "
-                           "unknown whether the "
-                           "change was made; look before you try again");
-            error_detail(err, "%s", PQerrorMessage(conn->pg));
-        }
-    } else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
-        rc = error_set(err, RC_INTERNAL, "The database undid the transaction at its commit");
+    if (tx->is_piped && !tx->conn->lost) {
+        IGNORE(pg_settle(tx, NULL));
     }
-    PQclear(result);
-    return rc;
+    if (!tx->conn->lost && PQtransactionStatus(tx->conn->pg) != PQTRANS_IDLE) {
+        IGNORE(pg_run(tx->conn, "ROLLBACK", NULL));
+    }
 }
 
 static Rc postgres_commit(Tx *base, Error *err)
 {
     PgTx *tx = (PgTx *)base;
-    Rc rc = commit_on(tx->conn, err);
-    pool_give(tx->conn);
+    Rc rc = tx->has_begun ? pg_commit_piped(tx, err) : RC_OK;
+    if (tx->conn) {
+        undo(tx); /* harmless after a commit that worked */
+        pool_give(tx->conn);
+    }
     tx->conn = NULL;
     return rc;
 }
@@ -215,10 +253,10 @@ static Rc postgres_commit(Tx *base, Error *err)
 static void postgres_rollback(Tx *base)
 {
     PgTx *tx = (PgTx *)base;
-    if (!tx->conn->lost) {
-        IGNORE(pg_run(tx->conn, "ROLLBACK", NULL)); /* pool_give closes it unless this worked */
+    if (tx->conn) {
+        undo(tx);
+        pool_give(tx->conn);
     }
-    pool_give(tx->conn);
     tx->conn = NULL;
 }
 
@@ -253,6 +291,7 @@ static const DbOps postgres_ops = {
     .commit = postgres_commit,
     .rollback = postgres_rollback,
     .exec = pg_exec,
+    .exec_later = pg_exec_later,
     .exec_many = pg_exec_many,
     .query = pg_query,
     .script = pg_script,

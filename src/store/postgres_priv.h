@@ -4,6 +4,7 @@
  *   postgres.c        opening, transactions, replica, DbOps
  *   postgres_pool.c   connections and the bounded pool of them
  *   postgres_stmt.c   statements, errors
+ *   postgres_later.c  statements that share a round trip: the beginning, what can wait, the commit
  *   postgres_many.c   one statement for many rows: packed, pipelined
  *   postgres_wait.c   waiting for an answer, and cancelling
  *   postgres_listen.c telling other processes of news, and being told
@@ -87,6 +88,9 @@ typedef struct PgTx {
     PgConn *conn; /* NULL: lost, and no other could be had yet */
     bool inline_only;
     bool was_cut; /* a statement was cancelled: not to be tried again */
+    /* of a write transaction */
+    bool has_begun; /* BEGIN has been sent */
+    bool is_piped;  /* the connection is in pipeline mode: answers have not been read */
 } PgTx;
 
 /* postgres_wait.c */
@@ -128,6 +132,18 @@ Rc pg_exec(
 Rc pg_query(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);
 Rc pg_script(Tx *base, const char *sql, Error *err);
 Rc pg_check(Db *db, const StmtKey *key, Error *err);
+
+/* postgres_later.c */
+/* Is there something that should go out with the next statement? */
+bool pg_has_company(const PgTx *tx);
+/* As pg_exec, but the answer is read with a later one. */
+Rc pg_exec_later(Tx *base, const StmtKey *key, const Param *params, size_t n, Error *err);
+/* The statement and all before it, in one round trip. */
+MUST_CHECK Rc pg_run_piped(
+    PgTx *tx, const StmtKey *key, const Param *params, size_t n, PGresult **ret, Error *err);
+/* Has the transaction begun and all answers read. */
+MUST_CHECK Rc pg_settle(PgTx *tx, Error *err);
+MUST_CHECK Rc pg_commit_piped(PgTx *tx, Error *err);
 
 /* postgres_many.c */
 Rc pg_exec_many(

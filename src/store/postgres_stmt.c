@@ -279,7 +279,7 @@ static bool may_retry(const PgTx *tx)
 }
 
 /* A read goes on after a statement that was cut, on another connection. */
-Rc pg_ensure_conn(PgTx *tx, Error *err)
+static Rc ensure_conn(PgTx *tx, Error *err)
 {
     if (tx->conn && !(tx->was_cut && !tx->base.is_write)) {
         return RC_OK;
@@ -288,12 +288,27 @@ Rc pg_ensure_conn(PgTx *tx, Error *err)
     return pg_tx_reconnect(tx, err);
 }
 
+Rc pg_ensure_conn(PgTx *tx, Error *err)
+{
+    TRY(ensure_conn(tx, err));
+    return tx->base.is_write ? pg_settle(tx, err) : RC_OK;
+}
+
 static Rc
 run(Tx *base, const StmtKey *key, const Param *params, size_t n, PGresult **ret, Error *err)
 {
     PgTx *tx = (PgTx *)base;
+    bool is_first = base->is_write && !tx->has_begun;
 
-    TRY(pg_ensure_conn(tx, err));
+    TRY(ensure_conn(tx, err));
+    if (pg_has_company(tx)) {
+        Rc rc = pg_run_piped(tx, key, params, n, ret, err);
+        if (rc == RC_OK || !is_first || !tx->conn->lost || tx->was_cut) {
+            return rc;
+        }
+        TRY(pg_tx_reconnect(tx, err)); /* nothing was begun: a fresh connection may serve */
+        return pg_run_piped(tx, key, params, n, ret, err);
+    }
     Rc rc = run_once(tx, key, params, n, ret, err);
     if (rc != RC_OK && may_retry(tx)) {
         TRY(pg_tx_reconnect(tx, err));

@@ -454,6 +454,19 @@ Rc tx_exec(
     return exec_key(tx, &key, params, n, ret_changed, err);
 }
 
+Rc tx_exec_later(Tx *tx, const Query *query, const Param *params, size_t n, Error *err)
+{
+    if (!tx->db->ops->exec_later || !tx->is_write) {
+        return tx_exec(tx, query, params, n, NULL, err);
+    }
+    StmtKey key = key_of(tx, query);
+    Rc rc = check_call(tx, params, n, 1, err);
+    if (rc == RC_OK) {
+        rc = tx->db->ops->exec_later(tx, &key, params, n, err);
+    }
+    return note_failure(tx, rc);
+}
+
 Rc tx_query(Tx *tx, const Query *query, const Param *params, size_t n, Rows **ret, Error *err)
 {
     StmtKey key = key_of(tx, query);

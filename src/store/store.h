@@ -74,6 +74,9 @@ typedef struct DbOptions {
     const char *replica_url; /* PostgreSQL: reads go here when set and reachable */
     size_t cache_bytes;      /* SQLite page cache in all; 0 = 16 MiB */
     int busy_timeout_ms;     /* 0 = 5000 */
+    /* PostgreSQL: it is away, and waited for. where: "db.example.com:5432". Once per db_open; may be
+     * NULL. */
+    void (*on_away)(const char *where);
 } DbOptions;
 
 /* "sqlite::memory:" is a file in a private folder of /dev/shm, gone at db_close.
@@ -153,6 +156,9 @@ MUST_CHECK Rc tx_savepoint_rollback(Tx *tx, Error *err);
  * (dynamic). */
 MUST_CHECK Rc tx_exec(
     Tx *tx, const Query *query, const Param *params, size_t n, int64_t *ret_changed, Error *err);
+/* As tx_exec, when nobody waits for the result: PostgreSQL gets it together with the next statement
+ * or the commit, which then tells of its failure. SQLite runs it at once. */
+MUST_CHECK Rc tx_exec_later(Tx *tx, const Query *query, const Param *params, size_t n, Error *err);
 /* Starts a result; *ret must be ended with rows_end (also after an error of rows_next). One open
  * result per Tx on PostgreSQL is streamed whole into memory: keep LIMITs. Nested results are fine.
  */

@@ -50,6 +50,8 @@ typedef struct DbOps {
                size_t n,
                int64_t *ret_changed,
                Error *err);
+    /* NULL: as exec */
+    Rc (*exec_later)(Tx *tx, const StmtKey *key, const Param *params, size_t n, Error *err);
     Rc (*exec_many)(
         Tx *tx, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
     Rc (*query)(Tx *tx, const StmtKey *key, const Param *params, size_t n, Rows **ret, Error *err);

@@ -668,13 +668,19 @@ static void test_bad_urls(void **state)
         const char *url;
         Rc rc;
     } cases[] = {
-        {"",                            RC_INVALID},
-        {"mysql://x",                   RC_INVALID},
-        {"sqlite:",                     RC_INVALID},
-        {"sqlite:/nowhere/at/all/x.db", RC_INVALID},
-        {"postgresql://a:b:c:d@[",      RC_INVALID},
+        {"",                                                   RC_INVALID},
+        {"mysql://x",                                          RC_INVALID},
+        {"sqlite:",                                            RC_INVALID},
+        {"sqlite:/nowhere/at/all/x.db",                        RC_INVALID},
+        {"postgresql://a:b:c:d@[",                             RC_INVALID},
+        {"postgresql://u:p@127.0.0.1:notaport/db",             RC_INVALID},
+        {"postgresql://u:p@127.0.0.1:5432:1/db",               RC_INVALID},
+        {"postgresql://u:p@127.0.0.1:65536/db",                RC_INVALID},
+        {"postgresql://u:p@ss@127.0.0.1:1/db",                 RC_INVALID},
+        {"postgresql://u@127.0.0.1:1/db?connect_timeout=soon", RC_INVALID},
     };
     (void)state;
+    int64_t before = time_monotonic_us();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         Db *db = NULL;
         Error err = {0};
@@ -683,6 +689,25 @@ static void test_bad_urls(void **state)
             fail_msg("%s: %s %s", cases[i].url, rc_name(rc), err.message);
         }
     }
+    assert_true(time_monotonic_us() - before < 5 * US_PER_SECOND); /* none is waited for */
+}
+
+static char away[64];
+
+static void note_away(const char *where)
+{
+    assert_string_equal(away, ""); /* once */
+    snprintf(away, sizeof(away), "%s", where);
+}
+
+static void test_a_server_that_is_away(void **state)
+{
+    static const DbOptions options = {.on_away = note_away};
+    Db *db = NULL;
+    Error err = {0};
+    (void)state;
+    assert_rc(db_open("postgresql://u:secret@127.0.0.1:9/db", &options, &db, &err), RC_BUSY);
+    assert_string_equal(away, "127.0.0.1:9");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -711,6 +736,7 @@ static const struct CMUnitTest tests[] = {
     ON_BOTH(test_rows_outlive_scope),
     ON_BOTH(test_ping_and_stats),
     cmocka_unit_test(test_bad_urls),
+    cmocka_unit_test(test_a_server_that_is_away),
 };
 
 int main(int argc, char **argv)

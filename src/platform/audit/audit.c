@@ -69,7 +69,7 @@ static Rc insert(Ctx *cx, AuditRow *row)
     params[2 + N] = is_chained ? P_I64(row->seq) : P_NULL;
     params[3 + N] = is_chained ? P_STR(audit_hash_str(&prev)) : P_NULL;
     params[4 + N] = is_chained ? P_STR(audit_hash_str(&hash)) : P_NULL;
-    return tx_exec(cx->tx, &audit_q_insert, params, ARRAY_LEN(params), NULL, &cx->error);
+    return tx_exec_later(cx->tx, &audit_q_insert, params, ARRAY_LEN(params), &cx->error);
 }
 
 Rc audit_write(Ctx *cx,

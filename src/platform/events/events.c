@@ -86,7 +86,7 @@ Rc events_emit(Ctx *cx, const char *type, const char *source, Str subject, const
         event.data = json_to_str(cx->arena, data);
     }
     event_params(cx, &event, time_now_us(), params);
-    TRY(tx_exec(cx->tx, &events_q_insert, params, EVENT_COLUMNS, NULL, &cx->error));
+    TRY(tx_exec_later(cx->tx, &events_q_insert, params, EVENT_COLUMNS, &cx->error));
     written(cx, 1);
     return RC_OK;
 }
