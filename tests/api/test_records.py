@@ -4,9 +4,12 @@ cases stand in src/platform/records/records_test*.c; here is what only shows thr
 import concurrent.futures
 import itertools
 import json
+import sqlite3
+import time
 import uuid
 
 import pytest
+from support.server import FairwayServer
 
 DEFAULT_ORGANIZATION = "00000000-0000-7000-8000-000000000001"
 numbers = itertools.count()
@@ -149,9 +152,35 @@ def test_refused_queries(each_api, query):
     assert answer.json()["errors"][0]["pointer"].startswith("query:"), answer
 
 
+def test_a_request_that_is_still_running(tmp_path):
+    """The first one waits for another writer of the file; the same again is told when to come back."""
+    headers = {"Idempotency-Key": "running"}
+    body = {"name": "Running", "slug": "running"}
+    with FairwayServer(dir=tmp_path) as server, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        other = sqlite3.connect(server.data / "fairway.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        first = pool.submit(server.api.post, "/api/organizations", body, headers=headers)
+        time.sleep(0.5)
+        second = server.api.post("/api/organizations", body, headers=headers)
+        other.execute("COMMIT")
+        other.close()
+        assert second.status == 409 and second.headers["Retry-After"] == "1", second
+        assert first.result().status == 201
+
+
 @pytest.mark.parametrize("query", ["name=%00", "q=%FF", "cursor=%00"])
 def test_queries_that_are_no_text(each_api, query):
     assert each_api.get(f"/api/teams?{query}").status == 400
+
+
+def test_a_body_with_a_byte_order_mark(each_api):
+    mark = slug("bom")
+    body = json.dumps({"org_id": DEFAULT_ORGANIZATION, "name": "Marked", "slug": mark}).encode()
+    answer = each_api.post("/api/teams", body=b"\xef\xbb\xbf" + body, headers={"Content-Type": "application/json"})
+    assert answer.status == 201 and answer.json()["slug"] == mark, answer
+    again = each_api.post("/api/teams", body=b"\xef\xbb\xbf\xef\xbb\xbf" + body,
+                          headers={"Content-Type": "application/json"})
+    assert again.status == 400 and "not valid JSON" in again.json()["detail"], again
 
 
 def test_a_repeated_post_has_one_effect(each_api):

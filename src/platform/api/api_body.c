@@ -15,8 +15,16 @@ static bool is_json(Str type)
            str_ends(type, STR("+json"));
 }
 
+/* A mark of the byte order in front is not JSON, and harmless (RFC 8259, section 8.1). */
+static Str without_mark(Str text)
+{
+    Str mark = STR("\xEF\xBB\xBF");
+    return str_starts(text, mark) ? str_from_index(text, mark.len) : text;
+}
+
 static Rc parse(Ctx *cx, Call *call)
 {
+    call->raw_body = without_mark(call->raw_body);
     JsonLimits limits = {call->op->max_body, MAX_BODY_DEPTH, MAX_BODY_NODES, false};
     Rc rc = json_parse(cx->arena, call->raw_body, &limits, &call->body, &cx->error);
     if (rc == RC_OK) {

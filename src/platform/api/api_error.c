@@ -90,8 +90,8 @@ void api_reply_error(Ctx *cx, Call *call, Str target)
     if (cx->error.code == RC_UNAUTH) {
         reply_header(call, "WWW-Authenticate", STR("Bearer"));
     }
-    if (cx->error.code == RC_BUSY || cx->error.code == RC_RATE) {
-        reply_header(call, "Retry-After",
-                     str_fmt(cx->arena, "%lld", (long long)MAX(call->rate.retry_after_s, 1)));
+    if (cx->error.code == RC_BUSY || cx->error.code == RC_RATE || call->retry_after_s > 0) {
+        int64_t after = MAX(call->retry_after_s, call->rate.retry_after_s);
+        reply_header(call, "Retry-After", str_fmt(cx->arena, "%lld", (long long)MAX(after, 1)));
     }
 }

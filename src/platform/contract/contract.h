@@ -186,9 +186,10 @@ struct Call {
     Json *body; /* parsed and validated; NULL when none */
     Str raw_body;
     CallRate rate;
-    bool is_refused;      /* for want of a permission, also where the answer hides that (a 404) */
-    Str version;          /* the older version of the API that was asked for; "": the newest */
-    bool may_write_later; /* set by the dispatcher: it runs `write` after the handler */
+    bool is_refused;       /* for want of a permission, also where the answer hides that (a 404) */
+    Str version;           /* the older version of the API that was asked for; "": the newest */
+    int64_t retry_after_s; /* of a failure that passes; 0: what its code says */
+    bool may_write_later;  /* set by the dispatcher: it runs `write` after the handler */
     CallWrite write;
     struct {
         int status;       /* 0: 200, or 204 without a body */

@@ -107,7 +107,7 @@ static Str fingerprint_of(Ctx *cx, const Call *call)
     return sha256_hex(cx->arena, buf_str(&canonical));
 }
 
-Rc idempotency_begin(Ctx *cx, const Call *call, Idempotency *idem)
+Rc idempotency_begin(Ctx *cx, Call *call, Idempotency *idem)
 {
     Str header = call_header(call, "Idempotency-Key");
     if (header.len == 0 || !call->op->idempotent_key) {
@@ -124,6 +124,7 @@ Rc idempotency_begin(Ctx *cx, const Call *call, Idempotency *idem)
                            STR_ARG(call_target_path(cx, call)));
     idem->fingerprint = fingerprint_of(cx, call);
     if (!start_running(idem)) {
+        call->retry_after_s = 1;
         return fail(
             cx, RC_CONFLICT,
             "A request with this Idempotency-Key is still running; repeat it a moment later.");

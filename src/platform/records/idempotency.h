@@ -7,13 +7,12 @@
  * refused at once (409); another process waits for the first in the database and then replays. Keys
  * are the caller's own: per actor and request target.
  *
- *   CLEANUP(idempotency_done) Idempotency idem = {0};
- *   TRY(idempotency_begin(cx, call, &idem));      before ctx_begin
- *   TRY(ctx_begin(cx));
+ *   TRY(idempotency_begin(cx, call, &idem));      before the transaction
  *   TRY(idempotency_claim(cx, call, &idem, &replayed));
  *   if (replayed) return RC_OK;                   call->reply holds the first answer
  *   … the effect, then the reply …
- *   TRY(idempotency_keep(cx, call, &idem));       before ctx_commit
+ *   TRY(idempotency_keep(cx, call, &idem));       before the commit
+ *   idempotency_done(&idem);                      after it, or after a rollback
  */
 #ifndef PLATFORM_RECORDS_IDEMPOTENCY_H
 #define PLATFORM_RECORDS_IDEMPOTENCY_H
@@ -28,8 +27,9 @@ typedef struct Idempotency {
     struct Idempotency *next;
 } Idempotency;
 
-/* Reads the header. Fails: RC_MALFORMED (not a key), RC_CONFLICT (the same request is running). */
-MUST_CHECK Rc idempotency_begin(Ctx *cx, const Call *call, Idempotency *idem);
+/* Reads the header. Fails: RC_MALFORMED (not a key), RC_CONFLICT (the same request is running; the
+ * reply says when to repeat it). */
+MUST_CHECK Rc idempotency_begin(Ctx *cx, Call *call, Idempotency *idem);
 /* Inside the write transaction. Fails: RC_INVALID (the key was used with another body). */
 MUST_CHECK Rc idempotency_claim(Ctx *cx, Call *call, Idempotency *idem, bool *ret_replayed);
 /* Stores the reply of call, in the same transaction. */
