@@ -54,6 +54,7 @@ static Rc build(App *app, bool migrate, Error *err)
     p->n_modules = n_modules;
     TRY(metrics_new(&p->metrics, err));
     TRY(open_database(app, migrate, err));
+    TRY(db_appear(p->db, str_from(p->instance), err));
     rc = secrets_new(p->data_dir, settings_str(p->settings, "secret.key"), &p->secrets, err);
     TRY(app_blame_setting(p->settings, "secret.key", rc, err));
     rc = secrets_add_old(p->secrets, settings_str(p->settings, "secret.old_keys"), err);

@@ -428,6 +428,25 @@ static void test_shared_that_cannot_be_written(void **state)
     assert_int_equal(total_of(f), 101);
 }
 
+/* ---- who lives ---- */
+
+static void test_who_lives(void **state)
+{
+    Fixture *f = need_db(state);
+    Db *other;
+    assert_ok(f, db_open(f->url, NULL, &other, &f->err));
+    assert_false(db_is_gone(f->db, STR("nobody"))); /* it has not appeared itself */
+    assert_ok(f, db_appear(f->db, STR("one"), &f->err));
+    assert_ok(f, db_appear(other, STR("two"), &f->err));
+    assert_false(db_is_gone(f->db, STR("one")));
+    assert_false(db_is_gone(f->db, STR("two")));
+    assert_false(db_is_gone(other, STR("one")));
+    assert_int_equal(db_is_gone(f->db, STR("nobody")), f->db->kind == DB_SQLITE);
+    db_close(other);
+    assert_int_equal(db_is_gone(f->db, STR("two")), f->db->kind == DB_SQLITE);
+    assert_false(db_is_gone(f->db, STR("one")));
+}
+
 #define ON_SQLITE(fn)                                                                              \
     {                                                                                              \
 #fn "/sqlite", fn, fixture_sqlite, fixture_end, NULL                                       \
@@ -440,6 +459,7 @@ static const struct CMUnitTest tests[] = {
     ON_BOTH(test_careless_task),
     ON_BOTH(test_tasks_beside_writers),
     ON_BOTH(test_tasks_before_the_end),
+    ON_BOTH(test_who_lives),
     ON_SQLITE(test_shared_is_written_once),
     ON_SQLITE(test_shared_before_an_undo_point),
     ON_SQLITE(test_shared_that_cannot_be_written),

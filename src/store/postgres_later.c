@@ -112,10 +112,10 @@ static Rc send(PgTx *tx, const StmtKey *key, const Param *params, size_t n, Erro
 Rc pg_exec_later(Tx *base, const StmtKey *key, const Param *params, size_t n, Error *err)
 {
     PgTx *tx = (PgTx *)base;
-    if (!tx->conn) {
-        return error_set(err, RC_BUSY, "The connection to the database was lost; try again");
-    }
-    return send(tx, key, params, n, err);
+    int64_t changed;
+    /* The first one is waited for: it tells whether the connection is still good. */
+    return tx->conn && tx->has_begun ? send(tx, key, params, n, err)
+                                     : pg_exec(base, key, params, n, &changed, err);
 }
 
 Rc pg_run_piped(

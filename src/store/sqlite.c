@@ -286,6 +286,9 @@ static void sqlite_db_close(Db *base)
     if (db->private_dir) {
         IGNORE(file_remove_tree(db->private_dir, NULL)); /* memory is given back at the next boot */
     }
+    if (db->presence_fd >= 0) {
+        close(db->presence_fd); /* and is gone for others */
+    }
     free(db->readers);
     free(db->private_dir);
     free(db->path);
@@ -306,6 +309,7 @@ Rc sqlite_open(const char *path, const DbOptions *options, Db **ret, Error *err)
     db->base.busy_timeout_ms = options->busy_timeout_ms;
     db->id = atomic_fetch_add(&last_id, 1) + 1;
     db->n_readers = options->readers;
+    db->presence_fd = -1;
     db->readers = aligned_alloc(_Alignof(Reader), db->n_readers * sizeof(Reader));
     ASSERT(db->readers != NULL);
     memset(db->readers, 0, db->n_readers * sizeof(Reader));
@@ -474,6 +478,8 @@ static const DbOps sqlite_ops = {
     .script = sqlite_script,
     .check = sqlite_check_query,
     .backup = sqlite_backup,
+    .appear = sqlite_appear,
+    .is_gone = sqlite_is_gone,
     .stats = sqlite_stats,
     .rows_next = sqlite_rows_next,
     .rows_close = sqlite_rows_close,

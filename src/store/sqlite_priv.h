@@ -5,6 +5,7 @@
  *   sqlite_stmt.c        statements, results, errors
  *   sqlite_group.c       the one writer: turns and group commit
  *   sqlite_tasks.c       transactions that are handed over, and the thread that runs them
+ *   sqlite_presence.c    which processes live
  *   sqlite_checkpoint.c  the background checkpointer
  *   sqlite_backup.c      online backup */
 #ifndef STORE_SQLITE_PRIV_H
@@ -120,6 +121,7 @@ typedef struct SqliteDb {
     char *path;
     char *private_dir; /* of a database in memory: removed at the end */
     int reader_cache_kib;
+    int presence_fd; /* -1: this process has not appeared */
     Reader *readers;
     unsigned n_readers;
     Mutex reader_lock; /* held while waiting for a reader and while signalling one */
@@ -188,6 +190,10 @@ void tasks_init(SqliteDb *db);
 void tasks_start(SqliteDb *db);
 void tasks_stop(SqliteDb *db); /* runs what waits */
 void tasks_run(Db *base, DbTask *task);
+
+/* sqlite_presence.c; see db_appear in store.h */
+Rc sqlite_appear(Db *base, Str name, Error *err);
+bool sqlite_is_gone(const Db *base, Str name);
 
 /* sqlite_checkpoint.c */
 MUST_CHECK Rc checkpointer_start(SqliteDb *db, Error *err);

@@ -100,6 +100,16 @@ Rc db_backup(Db *db, const char *to_path, Error *err)
     return count_failure(db, db->ops->backup(db, to_path, err));
 }
 
+Rc db_appear(Db *db, Str name, Error *err)
+{
+    return db->ops->appear ? db->ops->appear(db, name, err) : RC_OK;
+}
+
+bool db_is_gone(const Db *db, Str name)
+{
+    return db->ops->is_gone && db->ops->is_gone(db, name);
+}
+
 Rc db_listen(Db *db, DbOnNotice on_notice, void *user, Error *err)
 {
     return db->ops->listen ? db->ops->listen(db, on_notice, user, err) : RC_OK;

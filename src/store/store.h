@@ -74,8 +74,8 @@ typedef struct DbOptions {
     const char *replica_url; /* PostgreSQL: reads go here when set and reachable */
     size_t cache_bytes;      /* SQLite page cache in all; 0 = 16 MiB */
     int busy_timeout_ms;     /* 0 = 5000 */
-    /* PostgreSQL: it is away, and waited for. where: "db.example.com:5432". Once per db_open; may be
-     * NULL. */
+    /* PostgreSQL: it is away, and waited for. where: "db.example.com:5432". Once per db_open; may
+     * be NULL. */
     void (*on_away)(const char *where);
 } DbOptions;
 
@@ -95,7 +95,7 @@ MUST_CHECK Rc db_read(Db *db, bool inline_only, Tx **ret, Error *err);
 /* As db_read but always from the primary, for reading one's own writes. Same as db_read on SQLite.
  */
 MUST_CHECK Rc db_read_primary(Db *db, Tx **ret, Error *err);
-/* Write transaction. */
+/* Write transaction. That the database is away may show at the first statement only. */
 MUST_CHECK Rc db_begin(Db *db, Tx **ret, Error *err);
 /* Durable on RC_OK. The Tx is finished and freed whatever the result. Runs the on_commit callbacks
  * on success. */
@@ -212,6 +212,13 @@ MUST_CHECK Rc db_migrations_pending(
 /* SQLite only: a consistent copy while in use (online backup API), verified with integrity_check.
  * PostgreSQL: RC_NOT_IMPLEMENTED with a message that names pg_dump (the CLI runs it). */
 MUST_CHECK Rc db_backup(Db *db, const char *to_path, Error *err);
+/* SQLite: from now on other processes on the same database can tell that the one of this name
+ * lives, until it closes the database or ends, however it ends. Once per Db, before other threads
+ * use it. PostgreSQL: does nothing. */
+MUST_CHECK Rc db_appear(Db *db, Str name, Error *err);
+/* True when it is certain that the process of that name has ended: whatever it held may be taken.
+ * Never before db_appear, and never on PostgreSQL. Any thread. */
+bool db_is_gone(const Db *db, Str name);
 /* News between the processes on one PostgreSQL (LISTEN and NOTIFY, on one connection and thread of
  * its own). on_notice gets the topics, bits 1 to 128 with the caller's meaning, that another
  * process has told of; all of them whenever the connection comes or goes, since something may have

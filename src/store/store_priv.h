@@ -59,6 +59,9 @@ typedef struct DbOps {
     Rc (*script)(Tx *tx, const char *sql, Error *err);
     Rc (*check)(Db *db, const StmtKey *key, Error *err);
     Rc (*backup)(Db *db, const char *to_path, Error *err);
+    /* NULL, both: it cannot be told. */
+    Rc (*appear)(Db *db, Str name, Error *err);
+    bool (*is_gone)(const Db *db, Str name);
     /* NULL, all four: there is nobody to tell. */
     Rc (*listen)(Db *db, DbOnNotice on_notice, void *user, Error *err);
     void (*listen_stop)(Db *db);

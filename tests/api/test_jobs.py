@@ -108,8 +108,9 @@ def test_schedules(api):
 
 
 @pytest.mark.parametrize("pg", [False, True], ids=["sqlite", "postgresql"])
-def test_a_crash_leaves_a_lease_that_runs_out(new_server, pg):
-    """The job that ran when the process was killed runs again, and says which attempt it is."""
+def test_a_job_outlives_a_crash(new_server, pg):
+    """The job that ran when the process was killed runs again, and says which attempt it is: at once on SQLite,
+    where the dead process can be told from a living one, and when its lease has run out on PostgreSQL."""
     server = new_server(pg=pg, env={"FAIRWAY_WEBHOOKS_ALLOW": "127.0.0.1"})
     with Receiver() as receiver:
         hook = webhook(server.api, receiver.url)
@@ -123,8 +124,8 @@ def test_a_crash_leaves_a_lease_that_runs_out(new_server, pg):
         until(lambda: server.process is None)
         server.start()
         jobs = server.api.get("/api/jobs", query={"type": "webhook.deliver"}).json()["items"]
-        assert [job["state"] for job in jobs] == ["running"]
+        assert len(jobs) == 1 and (jobs[0]["state"] == "running" or not pg)
         done = until(lambda: (j := server.api.get(f"/api/jobs/{jobs[0]['id']}").json())["state"] == "succeeded" and j,
-                     deadline_s=60)
+                     deadline_s=60 if pg else 15)
         assert done["attempt"] == 2
         assert len({m.id for m in receiver.messages}) == 1 and len(receiver.messages) == 2

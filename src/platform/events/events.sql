@@ -37,6 +37,12 @@ UPDATE event_subscriptions SET lease_owner = $2, lease_until = $3, updated_at = 
 -- name: sub_lease_until
 SELECT lease_until FROM event_subscriptions WHERE name = $1
 
+-- name: sub_owner
+SELECT lease_owner FROM event_subscriptions WHERE name = $1 AND lease_owner IS NOT NULL
+
+-- name: sub_free
+UPDATE event_subscriptions SET lease_owner = NULL, lease_until = 0 WHERE name = $1 AND lease_owner = $2
+
 -- name: sub_save
 UPDATE event_subscriptions
     SET position = $3, lease_until = $4, failures = $5, error = $6, updated_at = $7

@@ -31,6 +31,7 @@ typedef struct Reader {
     int64_t saved_us; /* monotonic */
     int64_t failures;
     int64_t pause_us; /* before the next try */
+    bool has_lease;   /* had it last time */
 } Reader;
 
 static Str name_of(const Reader *r)
@@ -85,12 +86,29 @@ Rc subscriptions_register(Events *events, Error *err)
     return rc;
 }
 
+/* Where it can be told that a process has ended, nobody waits for the end of its lease. */
+static Rc free_from_the_gone(Reader *r)
+{
+    Ctx *cx = r->cx;
+    Str owner;
+    Rc rc = tx_one_str(cx->tx, &events_q_sub_owner, PARAMS(P_STR(name_of(r))), cx->arena, &owner,
+                       &cx->error);
+    if (rc == RC_OK && db_is_gone(cx->platform->db, owner)) {
+        rc = tx_exec(cx->tx, &events_q_sub_free, PARAMS(P_STR(name_of(r)), P_STR(owner)), NULL,
+                     &cx->error);
+    }
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 /* RC_CONFLICT: another process has it. */
 static Rc take_lease(Reader *r, int64_t *ret_position)
 {
     Ctx *cx = r->cx;
     int64_t now = time_now_us(), changed = 0;
     TRY(ctx_begin(cx));
+    if (db_kind(cx->platform->db) == DB_SQLITE && !r->has_lease) {
+        TRY(free_from_the_gone(r));
+    }
     TRY(tx_exec(cx->tx, &events_q_sub_lease,
                 PARAMS(P_STR(name_of(r)), P_CSTR(cx->platform->instance), P_I64(now + LEASE_US),
                        P_I64(now)),
@@ -98,6 +116,7 @@ static Rc take_lease(Reader *r, int64_t *ret_position)
     TRY(tx_one_i64(cx->tx, &events_q_sub_position, PARAMS(P_STR(name_of(r))), ret_position,
                    &cx->error));
     TRY(ctx_commit(cx));
+    r->has_lease = changed == 1;
     return changed == 1 ? RC_OK : RC_CONFLICT;
 }
 

@@ -65,8 +65,14 @@ UPDATE jobs SET
 SELECT id, lease_owner, attempt, type, cancel_requested FROM jobs
     WHERE state = 'running' AND lease_until < $1 ORDER BY lease_until LIMIT 100
 
+-- name: owners
+SELECT DISTINCT lease_owner FROM jobs WHERE state = 'running' AND lease_owner <> $1 LIMIT 100
+
+-- name: end_leases
+UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND lease_owner = $1
+
 -- name: next_lease_end
-SELECT COALESCE(MIN(lease_until), 0) FROM jobs WHERE state = 'running'
+SELECT COALESCE(MIN(lease_until), -1) FROM jobs WHERE state = 'running'
 
 -- name: progress
 UPDATE jobs SET revision = revision + 1, updated_at = $4, progress = $5, progress_text = $6, log_lines = $7

@@ -16,11 +16,13 @@
 #include <string.h>
 
 #define FAILURE_PAUSE_US US_PER_SECOND
+#define LOOK_FOR_GONE_US (2 * US_PER_SECOND)
 
 typedef struct Keeper {
     Jobs *jobs;
     Ctx *cx;
     int64_t renewed_us, flushed_us; /* monotonic */
+    int64_t next_look_us;           /* monotonic: for owners that are gone */
     int64_t stop_us; /* monotonic: when running jobs lose their leases; 0 = not stopping */
     bool is_failing;
 } Keeper;
@@ -253,6 +255,43 @@ static Rc take_back_one(Ctx *cx, Rows *rows)
     return RC_OK;
 }
 
+static Rc read_owners(Ctx *cx, Json **ret)
+{
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    *ret = json_array(cx->arena);
+    TRY(ctx_read_primary(cx));
+    TRY(tx_query(cx->tx, &jobs_q_owners, PARAMS(P_CSTR(cx->platform->instance)), &rows,
+                 &cx->error));
+    while (rows_next(rows)) {
+        json_push(cx->arena, *ret, json_string(cx->arena, rows_str(rows, 0)));
+    }
+    return rows_error(rows, &cx->error);
+}
+
+/* Where it can be told that a process has ended, nobody waits for the end of its leases. */
+static Rc end_leases_of_the_gone(Keeper *k)
+{
+    Ctx *cx = k->cx;
+    int64_t now = time_monotonic_us();
+    Json *owners;
+    if (db_kind(cx->platform->db) != DB_SQLITE || now < k->next_look_us) {
+        return RC_OK;
+    }
+    k->next_look_us = now + LOOK_FOR_GONE_US;
+    ctx_end(cx);
+    TRY(read_owners(cx, &owners));
+    ctx_end(cx);
+    for (uint32_t i = 0; i < owners->n; i++) {
+        Str owner = json_str(owners->items[i]);
+        if (db_is_gone(cx->platform->db, owner)) {
+            TRY(ctx_begin(cx));
+            TRY(tx_exec(cx->tx, &jobs_q_end_leases, PARAMS(P_STR(owner)), NULL, &cx->error));
+            TRY(ctx_commit(cx));
+        }
+    }
+    return RC_OK;
+}
+
 /* One transaction each: two with the same key must not undo each other. */
 static Rc take_back_expired(Ctx *cx)
 {
@@ -261,7 +300,7 @@ static Rc take_back_expired(Ctx *cx)
     int64_t first, now = time_now_us();
     TRY(db_read_primary(cx->platform->db, &tx, &cx->error));
     TRY(tx_one_i64(tx, &jobs_q_next_lease_end, NO_PARAMS, &first, &cx->error));
-    if (first == 0 || first >= now) {
+    if (first < 0 || first >= now) {
         return RC_OK;
     }
     TRY(tx_query(tx, &jobs_q_expired, PARAMS(P_I64(now)), &rows, &cx->error));
@@ -483,6 +522,7 @@ static Rc round_of(Keeper *k, bool stopping, int64_t *ret_next_us)
         return RC_OK;
     }
     TRY(schedules_run(k->jobs, k->cx, &next_schedule));
+    TRY(end_leases_of_the_gone(k));
     TRY(take_back_expired(k->cx));
     TRY(claim_all(k, ret_next_us));
     *ret_next_us = MIN(*ret_next_us, next_schedule);

@@ -694,8 +694,7 @@ static void test_database_away(void **state)
     thread_sleep_us(200 * US_PER_MS);
     test_pg_start();
     int64_t deadline = time_monotonic_us() + 20 * US_PER_SECOND;
-    while (ctx_begin(cx) != RC_OK && time_monotonic_us() < deadline) {
-        ctx_reset(cx);
+    while (db_ping(p->db, &cx->error) != RC_OK && time_monotonic_us() < deadline) {
         thread_sleep_us(20 * US_PER_MS);
     }
     wait_state(&id, "succeeded");
