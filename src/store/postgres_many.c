@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store/postgres_many.c - one statement for many rows. An INSERT is sent with hundreds of rows in
- * its VALUES; what is left, and any other statement, goes through a pipeline. */
+ * store/postgres_many.c - one statement for many rows. Many rows of a plain INSERT go as a COPY
+ * (postgres_copy.c); an INSERT with ON CONFLICT is sent with hundreds of rows in its VALUES; what
+ * is left, and any other statement, goes through a pipeline. */
 #include "base/buf.h"
 
 #include "store/postgres_priv.h"
@@ -62,9 +63,7 @@ static Rc pipeline_send(PgTx *tx,
 
 /* ---- rows packed into one INSERT ---- */
 
-/* `INSERT … VALUES ($1, …, $columns)…`: where the tuple starts and ends; false for anything else.
- * Not with DO UPDATE, which may not meet a row twice in one statement. */
-static bool find_tuple(Str text, size_t columns, size_t *ret_start, size_t *ret_end)
+bool pg_find_tuple(Str text, size_t columns, size_t *ret_start, size_t *ret_end)
 {
     size_t at = str_find(text, STR("VALUES ("));
     if (!str_starts(text, STR("INSERT ")) || at == SIZE_MAX ||
@@ -112,7 +111,7 @@ static Rc exec_packed(PgTx *tx,
     size_t start, end;
     Str text = stmt_key_text(key);
     *ret_done = 0;
-    if (columns == 0 || rows < PG_PACKED_LEAST || !find_tuple(text, columns, &start, &end)) {
+    if (columns == 0 || rows < PG_PACKED_LEAST || !pg_find_tuple(text, columns, &start, &end)) {
         return RC_OK;
     }
     CLEANUP(arena_cleanup) Arena *arena = arena_new(32 * KIB);
@@ -136,9 +135,14 @@ Rc pg_exec_many(
 {
     PgTx *tx = (PgTx *)base;
     const PgStmt *stmt;
+    bool copied;
     size_t done;
 
     TRY(pg_ensure_conn(tx, err));
+    TRY(pg_copy_rows(tx, key, params, columns, rows, &copied, err));
+    if (copied) {
+        return RC_OK;
+    }
     TRY(exec_packed(tx, key, params, columns, rows, &done, err));
     TRY(pg_prepare(tx->conn, key, &stmt, err));
     if (PQenterPipelineMode(tx->conn->pg) != 1) {

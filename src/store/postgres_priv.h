@@ -6,6 +6,7 @@
  *   postgres_stmt.c   statements, errors
  *   postgres_later.c  statements that share a round trip: the beginning, what can wait, the commit
  *   postgres_many.c   one statement for many rows: packed, pipelined
+ *   postgres_copy.c   the same as a COPY
  *   postgres_wait.c   waiting for an answer, and cancelling
  *   postgres_listen.c telling other processes of news, and being told
  *   postgres_rows.c   results */
@@ -29,6 +30,7 @@ enum {
     PG_PIPELINE_ROWS = 500,  /* executions per round trip of tx_exec_many */
     PG_PACKED_PARAMS = 2048, /* values in one packed INSERT, about */
     PG_PACKED_LEAST = 8,     /* fewer rows are sent one by one */
+    PG_COPY_LEAST = 32,      /* of a plain INSERT, this many are worth a COPY */
     PG_PARAMS_ON_STACK = 64,
 };
 
@@ -148,6 +150,19 @@ MUST_CHECK Rc pg_commit_piped(PgTx *tx, Error *err);
 /* postgres_many.c */
 Rc pg_exec_many(
     Tx *base, const StmtKey *key, const Param *params, size_t columns, size_t rows, Error *err);
+/* `INSERT … VALUES ($1, …, $columns)…`: where the tuple starts and ends; false for anything else.
+ * Not with DO UPDATE, which may not meet a row twice in one statement. */
+bool pg_find_tuple(Str text, size_t columns, size_t *ret_start, size_t *ret_end);
+
+/* postgres_copy.c: sends all rows by COPY when the statement is a plain INSERT of its parameters and
+ * they are enough; else *ret_done is false and nothing was sent. */
+MUST_CHECK Rc pg_copy_rows(PgTx *tx,
+                           const StmtKey *key,
+                           const Param *params,
+                           size_t columns,
+                           size_t rows,
+                           bool *ret_done,
+                           Error *err);
 
 /* postgres_listen.c; see db_listen in store.h */
 MUST_CHECK Rc pg_listen(Db *base, DbOnNotice on_notice, void *user, Error *err);

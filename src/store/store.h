@@ -169,8 +169,8 @@ tx_query(Tx *tx, const Query *query, const Param *params, size_t n, Rows **ret, 
 MUST_CHECK Rc
 tx_exec_sql(Tx *tx, Str sql, const Param *params, size_t n, int64_t *ret_changed, Error *err);
 MUST_CHECK Rc tx_query_sql(Tx *tx, Str sql, const Param *params, size_t n, Rows **ret, Error *err);
-/* Many executions of one statement: PostgreSQL pipelines them. params: rows x columns, row by row.
- */
+/* Many executions of one statement: PostgreSQL pipelines them, and takes a plain INSERT of its
+ * parameters as a COPY. params: rows x columns, row by row. */
 MUST_CHECK Rc tx_exec_many(
     Tx *tx, const Query *query, const Param *params, size_t columns, size_t rows, Error *err);
 

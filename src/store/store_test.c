@@ -457,6 +457,39 @@ static void test_exec_many(void **state)
     assert_int_equal(count_rows(f, "things"), ROWS);
 }
 
+/* Nothing in a value is taken for the format that many of them are sent in. */
+static void test_exec_many_hostile(void **state)
+{
+    enum { ROWS = 50, COLUMNS = 5 };
+    Fixture *f = need_db(state);
+    Tx *tx;
+    Str hostile = STR("\\N\ttab\nline\r\\.\\x41\\\n\\.\n\\"), bytes = STR("\\\0\xff\n\\.");
+    make_things(f);
+    Param *params = ARENA_ARRAY(f->arena, Param, ROWS * COLUMNS);
+    for (int i = 0; i < ROWS; i++) {
+        const Param row[COLUMNS] = {P_STR(str_fmt(f->arena, "%d", i)),
+                                    P_STR(i % 2 ? hostile : STR("\\N")), P_I64(INT64_MIN + i),
+                                    P_F64(1 / 3.0), P_BLOB(i % 2 ? bytes : STR(""))};
+        memcpy(params + i * COLUMNS, row, sizeof(row));
+    }
+    assert_ok(f, db_begin(f->db, &tx, &f->err));
+    assert_ok(f, tx_exec_many(tx, &store_test_insert, params, COLUMNS, ROWS, &f->err));
+    int64_t n;
+    CLEANUP(rows_cleanup) Rows *rows = NULL;
+    assert_ok(f, tx_query_sql(tx,
+                              STR("SELECT count(*) FROM things WHERE (name = $1 AND data = $2) OR "
+                                  "(name = $3 AND data = $4)"),
+                              PARAMS(P_STR(hostile), P_BLOB(bytes), P_CSTR("\\N"), P_BLOB(STR(""))),
+                              &rows, &f->err));
+    assert_true(rows_next(rows));
+    n = rows_i64(rows, 0);
+    rows_end(rows);
+    rows = NULL;
+    assert_ok(f, db_commit(tx, &f->err));
+    assert_int_equal(n, ROWS);
+    assert_int_equal(count_rows(f, "things WHERE n < -9223372036854775758 AND x * 3 = 1"), ROWS);
+}
+
 static void test_schema_change_under_statements(void **state)
 {
     static const Query star = {"star", "SELECT * FROM things", NULL};
@@ -726,6 +759,7 @@ static const struct CMUnitTest tests[] = {
     ON_BOTH(test_read_scope_cannot_write),
     ON_BOTH(test_check_query),
     ON_BOTH(test_exec_many),
+    ON_BOTH(test_exec_many_hostile),
     ON_BOTH(test_schema_change_under_statements),
     ON_BOTH(test_commit_and_rollback),
     ON_BOTH(test_failed_transaction),
