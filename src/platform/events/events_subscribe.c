@@ -3,9 +3,10 @@
  *
  * The row of a subscription has its position and a lease. A thread that sees matching events takes
  * the lease, reads the position anew, hands over the events one by one, and saves how far it came
- * (which renews the lease). Idle subscriptions write nothing. After a crash the events since the
- * last save are delivered again, by whichever process takes the lease once it has run out. A
- * process that lost its lease can no longer save, and stops. */
+ * (which renews the lease): every few seconds while there is more, and at the end. Idle
+ * subscriptions write nothing. After a crash the events since the last save are delivered again, by
+ * whichever process takes the lease once it has run out. A process that lost its lease can no
+ * longer save, and stops. */
 #include "base/log.h"
 #include "base/time.h"
 
@@ -18,7 +19,7 @@
 #define BACKOFF_FIRST_US US_PER_SECOND
 #define BACKOFF_MAX_US US_PER_MINUTE
 
-enum { HANDLE_BATCH = 64, SKIP_SAVE_ROWS = 5000, BACKOFF_DOUBLINGS = 6 };
+enum { HANDLE_BATCH = EVENT_BATCH, SKIP_SAVE_ROWS = 5000, BACKOFF_DOUBLINGS = 6 };
 
 /* One thread's view. */
 typedef struct Reader {
@@ -26,7 +27,8 @@ typedef struct Reader {
     Events *events;
     Ctx *cx;          /* of the reader; */
     Ctx *handler;     /* of the subscription's handler */
-    int64_t seen;     /* nothing up to here concerns us */
+    bool is_leased;   /* the lease is ours, and there was more */
+    int64_t seen;     /* nothing up to here concerns us any more */
     int64_t saved;    /* position in the row, as far as we know */
     int64_t saved_us; /* monotonic */
     int64_t failures;
@@ -186,33 +188,35 @@ static int64_t backoff_us(int64_t failures)
     return MIN(wait, BACKOFF_MAX_US);
 }
 
-/* The events of a page, until one fails. */
+/* The events of a page that follows r->seen, until one fails. */
 static Rc hand_over_page(Reader *r, const EventPage *page)
 {
-    int64_t position = r->saved;
     for (size_t i = 0; i < page->n && !is_stopping(r->events); i++) {
         if (hand_over(r, &page->items[i]) != RC_OK) {
+            r->is_leased = false;
             r->failures++;
             r->pause_us = backoff_us(r->failures - 1);
-            r->seen = position;
-            return save(r, position, r->handler->error.message);
+            return save(r, r->seen, r->handler->error.message);
         }
         r->failures = 0;
-        position = page->positions[i];
+        r->seen = page->positions[i];
         if (time_monotonic_us() - r->saved_us > SAVE_EVERY_US) {
-            TRY(save(r, position, NULL));
+            TRY(save(r, r->seen, NULL));
         }
     }
     if (!is_stopping(r->events)) {
-        position = page->position;
+        r->seen = page->position;
+        if (!page->is_end) {
+            return RC_OK;
+        }
     }
-    r->seen = position;
-    return save(r, position, NULL);
+    r->is_leased = false;
+    return save(r, r->seen, NULL);
 }
 
 /* Looks for matching events after r->seen; when there are some, takes the lease and starts from the
- * row. *ret_more: a page was full. */
-static Rc read_on(Reader *r, bool *ret_more)
+ * row. *ret_found: there are. */
+static Rc look(Reader *r, bool *ret_found, bool *ret_more)
 {
     Ctx *cx = r->cx;
     EventPage page;
@@ -221,16 +225,33 @@ static Rc read_on(Reader *r, bool *ret_more)
     TRY(events_scan(cx->tx, cx->arena, r->seen, &r->own->filter, 1, SKIP_SAVE_ROWS, &page,
                     &cx->error));
     ctx_end(cx);
-    *ret_more = !page.is_end;
-    if (page.n == 0 && page.position - r->saved < SKIP_SAVE_ROWS) {
+    *ret_found = page.n > 0 || page.position - r->saved >= SKIP_SAVE_ROWS;
+    if (!*ret_found) {
+        *ret_more = !page.is_end;
         r->seen = page.position;
         return RC_OK;
     }
     TRY(take_lease(r, &position));
-    r->saved = position;
+    r->is_leased = true;
+    r->saved = r->seen = position;
     r->saved_us = time_monotonic_us();
+    return RC_OK;
+}
+
+/* The next page. *ret_more: there may be another. */
+static Rc read_on(Reader *r, bool *ret_more)
+{
+    Ctx *cx = r->cx;
+    EventPage page;
+    bool found = true;
+    if (!r->is_leased || time_monotonic_us() - r->saved_us > LEASE_US / 2) {
+        TRY(look(r, &found, ret_more));
+    }
+    if (!found) {
+        return RC_OK;
+    }
     TRY(ctx_read_primary(cx));
-    TRY(events_scan(cx->tx, cx->arena, position, &r->own->filter, HANDLE_BATCH, SKIP_SAVE_ROWS,
+    TRY(events_scan(cx->tx, cx->arena, r->seen, &r->own->filter, HANDLE_BATCH, SKIP_SAVE_ROWS,
                     &page, &cx->error));
     ctx_end(cx);
     *ret_more = !page.is_end;
@@ -276,6 +297,7 @@ static void *subscription_main(void *user)
         ctx_reset(r.cx);
         error_clear(&r.cx->error);
         Rc rc = read_on(&r, &has_more);
+        r.is_leased = r.is_leased && rc == RC_OK;
         if (rc ==
             RC_CONFLICT) { /* another process delivers; look again when its lease may be over */
             r.pause_us = LEASE_US / 3;
