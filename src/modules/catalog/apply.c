@@ -100,7 +100,7 @@ static Rc number_items(Apply *a)
     for (size_t i = 0; i < a->n_items; i++) {
         Item *item = &a->items[i];
         item->n = item->old ? item->old->n : next++;
-        Uuid id = uuid_v4();
+        Uuid id = uuid_v7(); /* those of one read are neighbours in the index */
         item->id = item->old ? item->old->id : str_dup(a->arena, uuid_str(&id));
         int64_t revision = item->old ? item->old->revision + 1 : 1;
         Str seed = str_fmt(a->arena, "%.*s %lld", STR_ARG(item->e->prepared.input_hash),
@@ -390,6 +390,22 @@ static int by_key_value(const void *left, const void *right)
 
 typedef VEC(FieldRow) FieldRows;
 
+/* In key order, so that a bulk load fills the index from left to right; each row once. */
+static void sort_fields(FieldRows *rows)
+{
+    size_t n = 0;
+    if (rows->n == 0) {
+        return;
+    }
+    qsort(rows->at, rows->n, sizeof rows->at[0], by_key_value);
+    for (size_t i = 0; i < rows->n; i++) {
+        if (n == 0 || by_key_value(&rows->at[n - 1], &rows->at[i]) != 0) {
+            rows->at[n++] = rows->at[i];
+        }
+    }
+    rows->n = n;
+}
+
 static void push_fields(
     Apply *a, FieldRows *rows, int64_t n, const EntityFields *fields, const EntityFields *but)
 {
@@ -407,13 +423,9 @@ static void push_fields(
     }
 }
 
-/* In key order, so that a bulk load fills the index from left to right. */
 static Rc run_fields(Apply *a, const Query *query, FieldRows *rows, size_t columns)
 {
-    if (rows->n == 0) {
-        return RC_OK;
-    }
-    qsort(rows->at, rows->n, sizeof rows->at[0], by_key_value);
+    sort_fields(rows);
     Param *params =
         ARENA_ARRAY(a->arena, Param, MIN(rows->n, (size_t)FIELD_ROWS_AT_ONCE) * columns);
     for (size_t from = 0; from < rows->n; from += FIELD_ROWS_AT_ONCE) {
@@ -434,7 +446,7 @@ static Rc run_fields(Apply *a, const Query *query, FieldRows *rows, size_t colum
 
 static Rc write_fields(Apply *a)
 {
-    FieldRows gone = {.arena = a->arena}, fresh = {.arena = a->arena};
+    FieldRows gone = {.arena = a->arena}, fresh = {.arena = a->arena}, more = {.arena = a->arena};
     size_t n_fields = 0;
     TRY(load_keys(a));
     for (size_t i = 0; i < a->n_items; i++) {
@@ -444,9 +456,11 @@ static Rc write_fields(Apply *a)
     for (size_t i = 0; i < a->n_items; i++) {
         const Item *item = &a->items[i];
         const EntityFields *fields = &item->e->prepared.fields;
-        push_fields(a, &fresh, item->n, fields, item->old ? &item->old->fields : NULL);
         if (item->old) {
+            push_fields(a, &more, item->n, fields, &item->old->fields);
             push_fields(a, &gone, item->n, &item->old->fields, fields);
+        } else {
+            push_fields(a, &fresh, item->n, fields, NULL);
         }
     }
     for (size_t i = 0; i < a->removed.n; i++) {
@@ -454,6 +468,7 @@ static Rc write_fields(Apply *a)
         push_fields(a, &gone, old->n, &old->fields, NULL);
     }
     TRY(run_fields(a, &catalog_apply_delete_field, &gone, 3));
+    TRY(run_fields(a, &catalog_apply_put_field, &more, 4));
     return run_fields(a, &catalog_apply_insert_field, &fresh, 4);
 }
 

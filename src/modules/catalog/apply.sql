@@ -88,7 +88,11 @@ INSERT INTO entity_keys (key) SELECT value FROM json_each($1) WHERE true ON CONF
 -- for: pg
 INSERT INTO entity_keys (key) SELECT jsonb_array_elements_text($1::jsonb) ON CONFLICT (key) DO NOTHING
 
+-- Of a new entity: nothing can be there yet.
 -- name: insert_field
+INSERT INTO entity_fields (key_id, value, n, original) VALUES ($1, $2, $3, $4)
+
+-- name: put_field
 INSERT INTO entity_fields (key_id, value, n, original) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 
 -- name: delete_field
@@ -104,7 +108,7 @@ WHERE origin IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
 DELETE FROM entity_relations WHERE origin = $1 AND source_ref = $2 AND type = $3 AND target_ref = $4
 
 -- name: insert_relation
-INSERT INTO entity_relations (origin, source_ref, type, target_ref) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+INSERT INTO entity_relations (origin, source_ref, type, target_ref) VALUES ($1, $2, $3, $4)
 
 -- name: stitch_out
 SELECT source_ref, type, target_ref FROM entity_relations

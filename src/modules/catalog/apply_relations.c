@@ -58,11 +58,12 @@ static int by_target(const void *left, const void *right)
     const RelationRow *a = left, *b = right;
     int order = str_cmp(a->target, b->target);
     order = order ? order : str_cmp(a->type, b->type);
-    return order ? order : str_cmp(a->source, b->source);
+    order = order ? order : str_cmp(a->source, b->source);
+    return order ? order : (a->origin > b->origin) - (a->origin < b->origin);
 }
 
 /* By target: entities of one batch are neighbours in the indexes by origin and by source anyway,
- * while their targets are all over the third one. */
+ * while their targets are all over the third one. Each row once. */
 static Rc run_relations(Apply *a, const Query *query, RelationRows *rows)
 {
     if (rows->n == 0) {
@@ -72,6 +73,9 @@ static Rc run_relations(Apply *a, const Query *query, RelationRows *rows)
     Params params = {.arena = a->arena};
     VEC_RESERVE(&params, 4 * rows->n);
     for (size_t i = 0; i < rows->n; i++) {
+        if (i && by_target(&rows->at[i - 1], &rows->at[i]) == 0) {
+            continue;
+        }
         VEC_PUSH(&params, P_I64(rows->at[i].origin));
         VEC_PUSH(&params, P_STR(rows->at[i].source));
         VEC_PUSH(&params, P_STR(rows->at[i].type));
@@ -79,7 +83,7 @@ static Rc run_relations(Apply *a, const Query *query, RelationRows *rows)
         touch(a, rows->at[i].source);
         touch(a, rows->at[i].target);
     }
-    return tx_exec_many(a->cx->tx, query, params.at, 4, rows->n, &a->cx->error);
+    return tx_exec_many(a->cx->tx, query, params.at, 4, params.n / 4, &a->cx->error);
 }
 
 /* Rows that changed entities say no longer are deleted; *ret_kept has the keys of those that stay.
