@@ -42,6 +42,7 @@ Rc sqlite_appear(Db *base, Str name, Error *err)
         return rc;
     }
     db->presence_fd = fd;
+    db->presence_at = place.l_start;
     return RC_OK;
 }
 
@@ -50,6 +51,7 @@ bool sqlite_is_gone(const Db *base, Str name)
     const SqliteDb *db = (const SqliteDb *)base;
     struct flock place = byte_of(name);
 
-    return db->presence_fd >= 0 && fcntl(db->presence_fd, F_OFD_GETLK, &place) == 0 &&
-           place.l_type == F_UNLCK;
+    /* A lock of one's own is no obstacle, so asking for it would tell nothing. */
+    return db->presence_fd >= 0 && place.l_start != db->presence_at &&
+           fcntl(db->presence_fd, F_OFD_GETLK, &place) == 0 && place.l_type == F_UNLCK;
 }

@@ -17,6 +17,7 @@
 #include "store/store_priv.h"
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 enum {
     SQLITE_PAGE_SIZE = 16384, /* measured: 398 MB against 518 MB with 4 KiB pages for 3 KB rows */
@@ -122,6 +123,7 @@ typedef struct SqliteDb {
     char *private_dir; /* of a database in memory: removed at the end */
     int reader_cache_kib;
     int presence_fd; /* -1: this process has not appeared */
+    off_t presence_at;
     Reader *readers;
     unsigned n_readers;
     Mutex reader_lock; /* held while waiting for a reader and while signalling one */
