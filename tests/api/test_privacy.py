@@ -179,3 +179,29 @@ def test_names_in_the_trail_are_those_of_now(world):
     [changed] = [h for h in world.admin.get(f"/api/users/{second.user['id']}/history").json()["items"]
                  if h["action"] == "users.updated" and h["after"]["name"] == "[personal, changed]"]
     assert changed["before"]["name"] == "[personal]" and changed["after"]["email"] == "[personal]", "that it changed, not what it was"
+
+
+def test_erasing_touches_nobody_else(world):
+    """The name of one begins with that of another; and who was linked under another name is gone with it."""
+    made = {}
+    for name in ("ann", "anne"):
+        made[name] = world.admin.post("/api/users", {"email": f"{name}@example.org", "name": name}).json()["id"]
+    team = world.admin.post("/api/teams", {"org_id": DEFAULT_ORG, "name": "T", "slug": "t"}).json()
+    for user in made.values():
+        assert world.admin.post("/api/team-memberships", {"team_id": team["id"], "user_id": user}).status == 201
+    group = world.admin.get("/api/catalog/entities/by-name/group/default/t").json()
+    group["spec"]["members"] = ["user:default/ann", "user:default/anne"]
+    for description in ("one", "two"):
+        group["metadata"]["description"] = description
+        assert world.admin.put("/api/catalog/entities/by-name/group/default/t", group).status == 200
+    assert world.admin.post(f"/api/users/{made['ann']}/erase", {"confirm": made["ann"]}).status == 200
+    now = world.admin.get("/api/catalog/entities/by-name/group/default/t").json()
+    assert now["spec"]["members"] == ["user:default/anne"]
+    path = "/api/catalog/entities/by-name/group/default/t/history"
+    revisions = [str(r["revision"]) for r in world.admin.get(path).json()["items"]]
+    history = "".join(world.admin.get(path + "/" + r).text for r in revisions)
+    assert '"user:default/anne"' in history and '"user:default/ann"' not in history
+    assert world.admin.get("/api/catalog/entities/by-name/user/default/anne").status == 200
+    assert world.admin.get(f"/api/users/{made['anne']}").json()["email"] == "anne@example.org"
+    listed = [u.get("email") for u in world.admin.get("/api/users", query={"sort": "email", "limit": 2}).json()["items"]]
+    assert len(listed) == 2, "people without an address are sorted, too"

@@ -308,12 +308,17 @@ SELECT location FROM entities WHERE ref = $1 AND is_orphan = 0
 -- name: erase_history
 DELETE FROM entity_history WHERE ref = $1
 
+-- Entities that were the same person, under other names.
+-- name: erase_former
+DELETE FROM entity_history WHERE ref >= 'user:' AND ref < 'user;'
+    AND replace(lower(body), '"' || $1 || '"', '') <> lower(body)
+
 -- name: erase_in_groups
-UPDATE entity_history SET body = replace(body, $1, $2)
-WHERE ref >= 'group:' AND ref < 'group;' AND body LIKE '%' || $1 || '%'
+UPDATE entity_history SET body = replace(body, '"' || $1 || '"', '"' || $2 || '"')
+WHERE ref >= 'group:' AND ref < 'group;' AND replace(body, '"' || $1 || '"', '') <> body
 
 -- name: erase_events
-UPDATE events SET subject = replace(subject, $1, $2), data = replace(data, $1, $2) WHERE subject = $1
+UPDATE events SET subject = $2, data = replace(data, '"' || $1 || '"', '"' || $2 || '"') WHERE subject = $1
 
 -- name: erase_answers
 DELETE FROM idempotency_keys WHERE actor = $1 OR target LIKE '%/api/users%' OR target LIKE '%/api/auth/%'

@@ -88,6 +88,9 @@ static Rc erase_traces(Erase *e)
 {
     Ctx *cx = e->cx;
     Str account = account_of(cx->arena, e->email);
+    if (e->email.len > 0) {
+        TRY(tx_exec(cx->tx, &people_q_erase_former, PARAMS(P_STR(e->email)), NULL, &cx->error));
+    }
     TRY(tx_exec(cx->tx, &people_q_erase_answers, PARAMS(P_STR(e->id)), NULL, &cx->error));
     TRY(tx_exec(cx->tx, &people_q_erase_failures, PARAMS(P_STR(account)), NULL, &cx->error));
     return tx_exec(cx->tx, &people_q_erase_resets, PARAMS(P_STR(account)), NULL, &cx->error);

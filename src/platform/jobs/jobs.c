@@ -12,15 +12,18 @@
 
 /* ---- the platform's own work */
 
+/* Aligned columns would be wider than any screen. */
+/* clang-format off */
 static const JobType platform_types[] = {
-    {.name = "events.prune", .run = events_prune_run, .concurrency = 1    },
-    { .name = "jobs.prune", .run = jobs_prune_run,                             .concurrency = 1  },
-    {                                                    .name = "mail.send",
+    {.name = "events.prune", .run = events_prune_run, .concurrency = 1},
+    {.name = "jobs.prune", .run = jobs_prune_run, .concurrency = 1},
+    {.name = "mail.send",
      .run = mail_send_run,
      .max_attempts = MAIL_ATTEMPTS,
      .backoff_table = mail_backoff,
      .keep_us = US_PER_HOUR},
 };
+/* clang-format on */
 static const JobSchedule platform_schedules[] = {
     {.name = "events.prune", .type = "events.prune", .every_us = US_PER_HOUR       },
     {.name = "jobs.prune",   .type = "jobs.prune",   .every_us = 10 * US_PER_MINUTE},
