@@ -8,6 +8,7 @@
 #include "contract_handlers.h"
 #include "migrations.h"
 #include "platform/contract/contract.h"
+#include "platform/personal/personal.h"
 #include "platform/records/records.h"
 #include "test_pg.h"
 
@@ -71,12 +72,52 @@ static void check_records(Db *db)
     contract_free(contract);
 }
 
+static bool is_declared(Str table)
+{
+    for (size_t m = 0; m < app_n_modules; m++) {
+        for (size_t i = 0; i < app_modules[m]->n_personal; i++) {
+            if (str_is(table, app_modules[m]->personal[i].table)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What names a user is exported and erased with them: Module.personal. */
+static void check_personal_tables(Db *db)
+{
+    static const Query tables = {
+        .name = "test.user_tables",
+        .sql = "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c "
+               "WHERE m.type = 'table' AND c.name = 'user_id'",
+    };
+    Error err = {0};
+    Tx *tx;
+    Rows *rows;
+    size_t n = 0;
+    assert_int_equal(db_read(db, false, &tx, &err), RC_OK);
+    assert_int_equal(tx_query(tx, &tables, NO_PARAMS, &rows, &err), RC_OK);
+    while (rows_next(rows)) {
+        n++;
+        if (!is_declared(rows_str(rows, 0))) {
+            fail_msg("the table %.*s has rows of users: declare it in Module.personal "
+                     "(platform/personal/personal.h)",
+                     STR_ARG(rows_str(rows, 0)));
+        }
+    }
+    assert_true(n >= 4);
+    rows_end(rows);
+    db_end(tx);
+}
+
 static void works_on_sqlite(void **state)
 {
     (void)state;
     Db *db = open_database("sqlite::memory:");
     check_queries(db);
     check_records(db);
+    check_personal_tables(db);
     db_close(db);
 }
 
