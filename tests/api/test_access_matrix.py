@@ -28,6 +28,7 @@ ROLES = yaml.safe_load((ROOT / "src" / "modules" / "access" / "roles.yaml").read
 PATTERNS = {role["name"]: role["permissions"] for role in ROLES["roles"]}
 EVERYONE = ROLES["everyone"]
 SHARED = {"Role", "CatalogKind"}  # readable by whoever may read them anywhere (docs/reference/access.md)
+OWN = {"ApiKey"}  # of these, everybody has those that are their own
 SCOPES = ["Service:read", "Team:*"]
 OPERATIONS = [(path, method) for path, method, op in examples.operations() if not examples.is_stream(op) or method == "get"]
 NOBODY = ("anonymous", "expired key", "ended session")
@@ -131,7 +132,18 @@ class Everybody:
 class World(examples.World):
     """What no example makes is the first that is there and nobody here needs, else an id that nobody has."""
 
+    def with_references(self, schema, body):
+        """Whom a binding names is somebody, too."""
+        body = super().with_references(schema, body)
+        if body.get("subject_kind") == "user":
+            body["subject_id"] = self.ensure("/api/users", document["paths"]["/api/users"]["post"])[0]
+        return body
+
     def first_id(self, collection):
+        if collection == "/api/api-keys":  # the administrator's, whoever made one meanwhile
+            made = self.api.post(collection, {"name": "spare", "scopes": ["Team:read"]})
+            assert made.status == 201, made
+            return made.json()["api_key"]["id"]
         answer = self.api.get(collection)
         items = answer.json().get("items", []) if answer.status == 200 and isinstance(answer.json(), dict) else []
         return next((i["id"] for i in items if i.get("id") not in (None, *self.everybody.key_ids)), str(uuid.uuid4()))
@@ -190,8 +202,20 @@ def is_allowed(answer, permission):
     """Neither refused for want of this permission nor broken. Some operations ask for more: to explain somebody else's
     rights, to give a role away."""
     further = re.search(r"needs the permission (\w+:[\w-]+)", answer.text)
-    asks_for_more = "do not hold" in answer.text or (further and further[1] != permission)
+    asks_for_more = "do not hold" in answer.text or "an API key may not" in answer.text or (further and further[1] != permission)
     return answer.status < 500 and answer.status != 401 and (answer.status != 403 or asks_for_more)
+
+
+def check_own(world, name, request, path):
+    """Without the permission: one's own can be made, others' are neither seen nor touched."""
+    answer = request.send(world.everybody.api(name))
+    if "{" not in path:
+        assert answer.status in (200, 201, 403, 422), f"{name}: {answer}"  # 422: scopes beyond one's own
+        assert not [id for id in world.everybody.key_ids[:2] if id in answer.text], "those of the administrator"
+        return
+    assert answer.status in (403, 404), f"{name}: {answer}"
+    absent = path.replace("{id}", str(uuid.uuid4()))
+    assert without_ids(request.send(world.everybody.api(name), absent)) == without_ids(answer)
 
 
 def check_foreign(world, name, request, path, op):
@@ -199,6 +223,9 @@ def check_foreign(world, name, request, path, op):
     answer = request.send(world.everybody.api(name))
     if permission in EVERYONE or (permission.split(":")[0] in SHARED and request.method == "GET"):
         assert is_allowed(answer, permission) or name.endswith(" key"), f"{name}: {answer}"  # some take a person
+        return
+    if op["x-permission"]["on"] in OWN:
+        check_own(world, name, request, path)
         return
     if not is_placed(op, path):
         assert answer.status == 403, f"{name}: {answer}"
@@ -237,6 +264,9 @@ def test_operation(world, path, method):
         check_foreign(world, name, request, path, op)
     callers = [*PATTERNS, "denied", "nobody", "narrow key"]
     for name in [n for n in callers if not may(n, permission)]:
+        if op["x-permission"]["on"] in OWN and name != "narrow key":
+            check_own(world, name, request, path)
+            continue
         answer = request.send(everybody.api(name))
         assert answer.status == 403, f"{name}: {answer}"
         assert "permission" in answer.text or "scopes" in answer.text, answer
