@@ -93,18 +93,23 @@ def test_v3_5_2_a_form_cannot_write(locked, admin):
 
 
 def test_v3_5_3_reading_changes_nothing(locked, admin):
-    """No operation that GET or HEAD reaches carries a permission that changes something."""
+    """No operation that GET or HEAD reaches carries a permission that changes something. That somebody's data was exported
+    is written down."""
     document = admin.get("/api/openapi.json").json()
-    reads = {"read"}
+    reads = {"read", "export"}
+
+    def changes():
+        rows = admin.get("/api/audit-logs?limit=200").json()["items"]
+        return [row["id"] for row in rows if not row["action"].endswith(".exported")]
     for path, item in document["paths"].items():
         if "get" in item and "x-permission" in item["get"]:
             assert item["get"]["x-permission"]["action"] in reads, path
-    rows = admin.get("/api/audit-logs?limit=1").json()["items"]
+    rows = changes()
     for path in document["paths"]:
         if "{" not in path and "get" in document["paths"][path]:
             admin.get(path)
             admin.request("HEAD", path)
-    assert admin.get("/api/audit-logs?limit=1").json()["items"] == rows, "no change, no audit row"
+    assert changes()[:len(rows)] == rows, "no change, no audit row"
 
 
 def test_v3_5_6_no_jsonp(locked, admin):
@@ -185,18 +190,19 @@ def test_v6_3_2_no_default_account(new_server):
 
 
 def test_v6_3_8_no_account_can_be_told_by_time(locked, admin):
-    """Both cost a whole password hash: the quickest of the unknown takes as long as the quickest of the known."""
-    new_user(admin, "timed@example.org")
-
-    def quickest(email):
-        times = []
-        for n in range(3):
-            started = time.monotonic()
-            locked.api.post("/api/auth/login", {"email": email.format(n), "password": "wrong password"})
-            times.append(time.monotonic() - started)
-        return min(times)
-    known, unknown = quickest("timed@example.org"), quickest("nobody-{}@example.org")
-    assert 0.33 < known / unknown < 3, (known, unknown)
+    """Both cost a whole password hash: the quickest of the unknown takes as long as the quickest of the known. On a busy machine
+    it takes more of them to find a quick one."""
+    quickest = {"known": 60.0, "unknown": 60.0}
+    for n in range(6):
+        new_user(admin, f"timed-{n}@example.org")
+        for _ in range(3):
+            for kind, email in (("known", f"timed-{n}@example.org"), ("unknown", f"nobody-{n}@example.org")):
+                started = time.monotonic()
+                assert locked.api.post("/api/auth/login", {"email": email, "password": "wrong password"}).status == 401
+                quickest[kind] = min(quickest[kind], time.monotonic() - started)
+        if 0.5 < quickest["known"] / quickest["unknown"] < 2:
+            return
+    raise AssertionError(quickest)
 
 
 def test_v6_4_1_activation_works_once_and_soon_not_at_all(locked, admin):
