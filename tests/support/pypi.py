@@ -15,7 +15,7 @@ def program(name):
     stamp = FOLDER / "installed"
     wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(FOLDER, with_pip=True)
+        venv.create(FOLDER, clear=True, symlinks=True, with_pip=True)
         done = subprocess.run([FOLDER / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "-r", REQUIREMENTS],
                               capture_output=True, text=True)
         if done.returncode != 0:
