@@ -206,7 +206,7 @@ const char *webauthn_register(Arena *arena,
                               WebauthnCredential *ret)
 {
     Str auth_data;
-    uint8_t flags;
+    uint8_t flags = 0;
     WebauthnCredential made = {0};
     const char *why = check_client_data(arena, party, challenge, client_data, "webauthn.create");
     if (why) {
@@ -252,7 +252,7 @@ const char *webauthn_assert(Arena *arena,
                             const WebauthnAssertion *assertion,
                             WebauthnUse *ret)
 {
-    uint8_t flags;
+    uint8_t flags = 0;
     Str data = assertion->auth_data;
     const char *why =
         check_client_data(arena, party, challenge, assertion->client_data, "webauthn.get");
