@@ -107,23 +107,23 @@ static Rc flag_at(const Reader *r, const char *key, bool *ret)
 
 static Rc texts_at(const Reader *r, const char *key, const Json **ret)
 {
-    const Json *v = json_get_c(r->ours, key);
-    bool ok = !v || json_is(v, JSON_NULL) || json_is(v, JSON_ARRAY);
-    for (uint32_t i = 0; json_is(v, JSON_ARRAY) && i < v->n; i++) {
-        ok = ok && json_is(v->items[i], JSON_STRING);
+    const Json *v = json_get_c(r->ours, key), *texts = json_is(v, JSON_ARRAY) ? v : NULL;
+    bool ok = !v || json_is(v, JSON_NULL) || texts;
+    for (uint32_t i = 0; texts && i < texts->n; i++) {
+        ok = ok && json_is(texts->items[i], JSON_STRING);
     }
-    *ret = json_is(v, JSON_ARRAY) ? v : NULL;
+    *ret = texts;
     return ok ? RC_OK : refuse(r, key, "must be a list of texts");
 }
 
 static Rc teams_at(const Reader *r, const Json **ret)
 {
-    const Json *v = json_get_c(r->ours, "teams");
-    bool ok = !v || json_is(v, JSON_NULL) || json_is(v, JSON_OBJECT);
-    for (uint32_t i = 0; json_is(v, JSON_OBJECT) && i < v->n; i++) {
-        ok = ok && json_is(v->members[i].value, JSON_STRING);
+    const Json *v = json_get_c(r->ours, "teams"), *teams = json_is(v, JSON_OBJECT) ? v : NULL;
+    bool ok = !v || json_is(v, JSON_NULL) || teams;
+    for (uint32_t i = 0; teams && i < teams->n; i++) {
+        ok = ok && json_is(teams->members[i].value, JSON_STRING);
     }
-    *ret = json_is(v, JSON_OBJECT) ? v : NULL;
+    *ret = teams;
     return ok ? RC_OK : refuse(r, "teams", "must be an object of group: team");
 }
 
