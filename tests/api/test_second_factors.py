@@ -3,6 +3,7 @@
 import base64
 import concurrent.futures
 import contextlib
+import hashlib
 import sqlite3
 import subprocess
 import urllib.parse
@@ -531,6 +532,8 @@ def test_bent_signatures(server, keyed):
                  {**shown, "response": {**shown["response"], "authenticatorData": "AA"}},
                  {**shown, "response": {**shown["response"], "clientDataJSON": b64(b"[]")}}):
         assert server.api.post("/api/auth/passkey-sign-in", {"passkey": body}).status == 401
+    told = audited(server.admin, "auth.sign_in_failed", hashlib.sha256(b64(keyed.id).encode()).hexdigest())
+    assert len(told) >= 4, "ASVS 16.3.1"
     assert server.api.post("/api/auth/passkey-sign-in", {"passkey": shown}).status == 200
     assert server.api.post("/api/auth/passkey-sign-in", {"passkey": shown}).status == 401, "a challenge works once"
 
@@ -571,6 +574,7 @@ def test_purposes_are_kept_apart(server, admin):
     assert server.api.post("/api/auth/passkey-sign-in", {"passkey": shown}).status == 401
     free = server.api.post("/api/auth/passkey-sign-in/options").json()
     assert finish(server, asked["challenge"], passkey=device.get(free, server.origin)).status == 401
+    assert newest(admin, "auth.second_factor_failed", user.user["id"])["after"] == {"by": "passkey"}
     other = Person(server, "purpose-other@example.org")
     their_device = Authenticator()
     assert add_passkey(server, other.api, their_device).status == 200

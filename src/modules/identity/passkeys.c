@@ -441,6 +441,16 @@ static Rc refuse_sign_in(Ctx *cx)
                 "The passkey was not accepted: it is not known here, or this took too long.");
 }
 
+/* Written down like a wrong password, of a credential that nobody has too. */
+static Rc note_refused(Ctx *cx, const Json *passkey)
+{
+    Str id = token_hash(cx->arena, json_str_at(passkey, "id"));
+    TRY(ctx_begin(cx));
+    TRY(audit_write(cx, "auth.sign_in_failed", "Passkey", id, NULL, NULL));
+    TRY(ctx_commit(cx));
+    return refuse_sign_in(cx);
+}
+
 Rc auth_passkey_sign_in_options(Ctx *cx, Call *call)
 {
     Challenge c;
@@ -485,7 +495,7 @@ Rc auth_passkey_sign_in_finish(Ctx *cx, Call *call)
         rc = passkey_check(cx, passkey, c.passkey_challenge, true, &proof);
     }
     if (rc == RC_UNAUTH) {
-        return refuse_sign_in(cx);
+        return note_refused(cx, passkey);
     }
     TRY(rc);
     TRY(keys_ensure(cx));

@@ -171,9 +171,14 @@ static Rc refuse_challenge(Ctx *cx)
                 "your password again.");
 }
 
-/* What came is not what was asked for: it is counted all the same. */
-static Rc refuse_factor(Ctx *cx)
+/* What came is not what was asked for: it is counted, and written down, all the same. */
+static Rc refuse_factor(Ctx *cx, const Challenge *c, bool by_passkey)
 {
+    if (by_passkey) { /* factor_code_use has written of codes */
+        Json *what = json_object(cx->arena);
+        json_set_str(cx->arena, what, "by", STR("passkey"));
+        TRY(audit_write(cx, "auth.second_factor_failed", "User", c->user_id, NULL, what));
+    }
     TRY(ctx_commit(cx));
     return fail(cx, RC_UNAUTH, "The code or the passkey is wrong, or has been used.");
 }
@@ -249,7 +254,7 @@ Rc auth_second_factor(Ctx *cx, Call *call)
         rc = passkey ? passkey_use(cx, &proof) : factor_code_use(cx, c.user_id, code, &by);
     }
     if (rc == RC_UNAUTH) {
-        return refuse_factor(cx);
+        return refuse_factor(cx, &c, passkey != NULL);
     }
     TRY(rc);
     TRY(begin_session(cx, call, &c, by));
