@@ -154,7 +154,6 @@ static void test_changes_count_at_once(void **state)
     expect_names(b, "view", call, NULL, "cart stock ");
     expect(b, "root", "PATCH /api/teams/{blue}", "{\"org_id\":\"{other}\"}", 200, NULL);
     expect_names(b, "view", call, NULL, "cart ");
-    bind_role(b, "api_key", "key", ROLE_VIEWER, "team", "red", "deny");
 }
 
 /* ---- many owners: looked at row by row */

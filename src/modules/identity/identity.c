@@ -160,7 +160,7 @@ static const PersonalTable personal[] = {
      .owner = "user_id",
      .columns = "id, kind, address, user_agent, created_at, last_used_at, expires_at, revoked_at, "
                 "revoked_reason"},
-    {.name = "password",                        .table = "user_passwords",                                  .owner = "user_id",      .columns = "changed_at"},
+    {.name = "password",                          .table = "user_passwords",                                  .owner = "user_id",                            .columns = "changed_at"},
     {.name = "one_time_links",
      .table = "one_time_tokens",
      .owner = "user_id",
@@ -181,8 +181,9 @@ static const PersonalTable personal[] = {
      .table = "passkeys",
      .owner = "user_id",
      .columns = "name, created_at, last_used_at"},
-    {.name = "recovery_codes",  .table = "recovery_codes",                             .owner = "user_id",                                .columns = "used_at"},
-    {.name = "sign_in_challenges",       .table = "sign_in_challenges",           .owner = "user_id"                              },
+    {.name = "recovery_codes",    .table = "recovery_codes",                             .owner = "user_id",                                                        .columns = "used_at"},
+    {.name = "sign_in_states",         .table = "sign_in_states",           .owner = "user_id"                                                      },
+    {.name = "sign_in_challenges",.table = "sign_in_challenges",.owner = "user_id"},
 };
 
 const Module identity_module = {

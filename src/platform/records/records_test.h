@@ -16,7 +16,7 @@
 typedef struct BenchOptions {
     bool on_postgres;
     const char *contract;      /* path of a contract.json */
-    const char *migrations[8]; /* of db/migrations, after those of the platform */
+    const char *migrations[12]; /* of db/migrations, after those of the platform */
     Migration extra;
     const Module *const *modules;
     size_t n_modules;

@@ -31,7 +31,7 @@ static Rc build(Bench *b, const char *url, const BenchOptions *o, Error *err)
 {
     Platform *p = &b->platform;
     SettingsSource none = {.argc = 0};
-    Migration all[16];
+    Migration all[24];
     size_t n = 0, applied;
     Str text;
     *p = (Platform){.modules = o->modules, .n_modules = o->n_modules, .data_dir = folder};
