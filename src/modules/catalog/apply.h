@@ -75,7 +75,8 @@ typedef struct ApplyResult {
 MUST_CHECK Rc catalog_apply(Ctx *cx, const Kinds *kinds, const ApplyBatch *batch, ApplyResult *ret);
 
 /* Makes anew what some of the entities marked by ApplyBatch.unstitched show of their relations, in
- * cx's write transaction; *ret_more: call again in another. Cheap when nothing is marked. */
+ * cx's write transaction; *ret_more: call again in another. Cheap when nothing is marked. Several
+ * threads and processes may do so at once; on PostgreSQL they do not wait for each other. */
 MUST_CHECK Rc catalog_stitch(Ctx *cx, const Kinds *kinds, bool *ret_more);
 
 /* The catalog's version: rises with every apply that changed something. */

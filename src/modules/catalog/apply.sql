@@ -65,8 +65,11 @@ WHERE n IN (SELECT n FROM entities WHERE ref IN (SELECT jsonb_array_elements_tex
 -- name: mark_unstitched
 INSERT INTO entity_unstitched (ref) VALUES ($1) ON CONFLICT DO NOTHING
 
+-- Who stitches at the same time gets others.
 -- name: unstitched
 SELECT ref FROM entity_unstitched ORDER BY ref LIMIT $1
+-- for: pg
+SELECT ref FROM entity_unstitched ORDER BY ref LIMIT $1 FOR UPDATE SKIP LOCKED
 
 -- name: forget_unstitched
 DELETE FROM entity_unstitched WHERE ref IN (SELECT value FROM json_each($1))

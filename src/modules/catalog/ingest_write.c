@@ -410,22 +410,6 @@ static bool is_unchanged(const Ingest *ingest, const Strs *numbers)
     return map_has(&ingest->located, ingest->source->entity_ref);
 }
 
-/* Whether anything is marked is asked outside a write transaction, which would hold up others. */
-Rc ingest_stitch(Ingest *ingest)
-{
-    Ctx *cx = ingest->cx;
-    int64_t any;
-    TRY(ctx_read(cx));
-    Rc rc = tx_one_i64(cx->tx, &catalog_ingest_is_unstitched, NO_PARAMS, &any, &cx->error);
-    ctx_end(cx);
-    for (bool more = any != 0; rc == RC_OK && more;) {
-        TRY(ctx_begin(cx));
-        TRY(catalog_stitch(cx, ingest->kinds, &more));
-        rc = ctx_commit(cx);
-    }
-    return rc;
-}
-
 static Rc write_changes(Ingest *ingest, const Strs *numbers, const Strs *forgotten)
 {
     Strs gone = {.arena = ingest->arena};
