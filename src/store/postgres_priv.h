@@ -154,8 +154,8 @@ Rc pg_exec_many(
  * Not with DO UPDATE, which may not meet a row twice in one statement. */
 bool pg_find_tuple(Str text, size_t columns, size_t *ret_start, size_t *ret_end);
 
-/* postgres_copy.c: sends all rows by COPY when the statement is a plain INSERT of its parameters and
- * they are enough; else *ret_done is false and nothing was sent. */
+/* postgres_copy.c: sends all rows by COPY when the statement is a plain INSERT of its parameters
+ * and they are enough; else *ret_done is false and nothing was sent. */
 MUST_CHECK Rc pg_copy_rows(PgTx *tx,
                            const StmtKey *key,
                            const Param *params,
