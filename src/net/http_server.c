@@ -537,7 +537,7 @@ HttpServerStats http_server_stats(const HttpServer *server)
     }
     mutex_lock(&mutable->lock);
     stats.queue_length = server->n_work;
-    stats.busy_workers = server->n_busy;
+    stats.busy_workers = server->n_busy + server->n_later;
     mutex_unlock(&mutable->lock);
     return stats;
 }

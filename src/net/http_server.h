@@ -121,6 +121,7 @@ void http_server_stop(HttpServer *server, int64_t grace_us);
  */
 void http_server_free(HttpServer *server);
 
+/* busy_workers: also requests that are answered later (http_answer_later). */
 typedef struct HttpServerStats {
     uint64_t requests, connections_open, streams_open, queue_length, busy_workers, refused;
 } HttpServerStats;

@@ -184,7 +184,8 @@ static void scrape_http(const Platform *platform, Buf *out)
     put(out, "fairway_http_streams", "gauge", "Open event streams.", s.streams_open);
     put(out, "fairway_http_queue_length", "gauge", "Requests waiting for a worker.",
         s.queue_length);
-    put(out, "fairway_http_workers_busy", "gauge", "Workers that serve a request.", s.busy_workers);
+    put(out, "fairway_http_workers_busy", "gauge",
+        "Requests that workers serve, or have handed over to the database.", s.busy_workers);
     put(out, "fairway_http_refused_total", "counter", "Requests refused by the server itself.",
         s.refused);
 }
