@@ -152,6 +152,12 @@ def test_notices_go_to_the_address_before(world):
     assert world.admin.patch(f"/api/users/{user.user['id']}", {"email": "after@example.org"}, headers=PATCH).status == 200
     assert "address" in world.mail.wait_for("before@example.org", 2)["message"]["Subject"]
     assert not world.mail.to("after@example.org")
+    # However it is changed: as an entity of the catalog, too.
+    path = "/api/catalog/entities/by-name/" + user.user["entity_ref"].replace(":", "/")
+    entity = world.admin.get(path).json()
+    entity["spec"]["profile"]["email"] = "third@example.org"
+    assert world.admin.put(path, entity).status == 200
+    assert "address" in world.mail.wait_for("after@example.org")["message"]["Subject"]
 
 
 # ---- servers of all manners

@@ -56,7 +56,9 @@ static Rc user_written(Ctx *cx, const RecordChange *change)
     }
     if (change->before) {
         identity_changed(cx); /* the name is remembered too */
-        TRY(identity_notice_address(cx, change->before, change->after));
+        TRY(identity_notice_address(cx, json_str_at(change->before, "email"),
+                                    json_str_at(change->after, "email"),
+                                    json_str_at(change->before, "name")));
     }
     return RC_OK;
 }

@@ -16,6 +16,9 @@ extern const RecordHooks identity_user_hooks;
 /* The key of an address in sign_in_failures and password_resets: a hash. */
 Str account_of(Arena *arena, Str email);
 
+/* In cx's write transaction: a letter to the address somebody had until now, when it is another. */
+MUST_CHECK Rc identity_notice_address(Ctx *cx, Str before, Str after, Str name);
+
 /* In cx's write transaction: who may call has changed. Once it is committed, no process trusts its
  * memory any more. */
 void identity_changed(Ctx *cx);

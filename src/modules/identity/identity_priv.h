@@ -127,9 +127,8 @@ Str one_time_link(Ctx *cx, Str token);
 
 Rc identity_mail_link_run(Ctx *cx, Job *job);
 Rc identity_password_reset_run(Ctx *cx, Job *job);
-/* In cx's write transaction: somebody is told that their password, or address, was changed. */
+/* In cx's write transaction: somebody is told that their password was changed. */
 MUST_CHECK Rc identity_notice_password(Ctx *cx, Str email, Str name);
-MUST_CHECK Rc identity_notice_address(Ctx *cx, const Json *before, const Json *after);
 
 /* ---- api_keys.c */
 

@@ -209,17 +209,16 @@ Rc identity_notice_password(Ctx *cx, Str email, Str name)
 }
 
 /* To the address as it was: whoever took the account over has the new one. */
-Rc identity_notice_address(Ctx *cx, const Json *before, const Json *after)
+Rc identity_notice_address(Ctx *cx, Str before, Str after, Str name)
 {
-    Str old = json_str_at(before, "email");
-    if (old.len == 0 || str_eq(old, json_str_at(after, "email")) || !mail_address_is_valid(old)) {
+    if (before.len == 0 || str_eq(before, after) || !mail_address_is_valid(before)) {
         return RC_OK;
     }
     Str text = str_fmt(cx->arena,
                        "Hello %.*s,\n\nthe address you sign in with at\n%.*s\n\nwas changed just "
                        "now; this letter goes to the one before. If you did not expect this, ask "
                        "an administrator.\n",
-                       STR_ARG(json_str_at(before, "name")), STR_ARG(cx->platform->base_url));
-    Mail mail = {old, STR("Your Fairway address was changed"), text};
+                       STR_ARG(name), STR_ARG(cx->platform->base_url));
+    Mail mail = {before, STR("Your Fairway address was changed"), text};
     return mail_queue(cx, &mail);
 }

@@ -21,7 +21,7 @@ enum { NAME_CHARS_MAX = 100, SLUG_MAX = 63, URL_MAX_LEN = 2000, DESCRIPTION_MAX 
 
 /* As the row has them. claim: the address that the entity said last. */
 typedef struct Person {
-    Str id, ref, name, claim, avatar_url, source;
+    Str id, ref, name, email, claim, avatar_url, source;
     bool is_vanished, is_deactivated;
 } Person;
 
@@ -121,6 +121,7 @@ static Person *read_person(Follow *f, Rows *rows)
     *p = (Person){.ref = text_of(f, rows, 0),
                   .id = text_of(f, rows, 1),
                   .name = text_of(f, rows, 2),
+                  .email = text_of(f, rows, 3),
                   .claim = text_of(f, rows, 4),
                   .avatar_url = text_of(f, rows, 5),
                   .is_deactivated = str_is(rows_str(rows, 6), "deactivated"),
@@ -154,7 +155,7 @@ static Rc load_by_email(Follow *f, const Strs *emails, const Map *gone)
     while (rows_next(rows)) {
         Person *p = read_person(f, rows);
         if (p->source.len == 0 || p->is_vanished || map_has(gone, p->ref)) {
-            map_put(&f->by_email, text_of(f, rows, 3), p);
+            map_put(&f->by_email, p->email, p);
         }
     }
     return rows_error(rows, &f->cx->error);
@@ -313,6 +314,7 @@ static Rc write_users(Follow *f)
             push_insert(f, &inserts, e);
         } else if (!is_same_person(f, p, e)) {
             push_update(f, &updates, p, e);
+            TRY(identity_notice_address(f->cx, p->email, email_of(f->cx, e), p->name));
         }
     }
     for (size_t i = 0; i < f->n; i++) {
