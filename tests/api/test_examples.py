@@ -174,6 +174,9 @@ class World:
                     create = document["paths"][template]["post"]
                     body[name] = self.other(template, create) if template in used else self.ensure(template, create)[0]
                     used.add(template)
+        if body.get("subject_kind") == "user":  # which record an id is of, another field says
+            template = self.collection_of("User")
+            body["subject_id"] = self.ensure(template, document["paths"][template]["post"])[0]
         return body
 
     def other(self, path, create):

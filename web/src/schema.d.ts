@@ -1910,7 +1910,7 @@ export interface paths {
         };
         /**
          * Export everything held about oneself
-         * @description As `GET /api/users/{id}/export`.
+         * @description As `GET /api/users/{id}/export`. Of a program there is only what it did.
          */
         get: operations["auth.export"];
         put?: never;
@@ -4524,7 +4524,7 @@ export interface components {
              * @description When.
              */
             exported_at: string;
-            user: components["schemas"]["User"];
+            user?: components["schemas"]["User"];
             /** @description Their entity of the catalog. */
             entity?: Record<string, never>;
             /** @description Rows by what they are: `sessions`, `api_keys`, `team_memberships` and so on. */

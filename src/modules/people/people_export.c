@@ -14,6 +14,7 @@
 typedef struct Export {
     Ctx *cx;
     Str user_id;
+    bool is_person;
     Buf out;
     Json *truncated;
 } Export;
@@ -111,10 +112,13 @@ static Rc put_person(Export *e)
 {
     Json *user, *entity;
     char now[TIME_RFC3339_SIZE];
-    TRY(record_get(e->cx, "User", e->user_id, &user));
-    e->user_id = json_str_at(user, "id");
     buf_lit(&e->out, "{\"exported_at\":");
     buf_json_str(&e->out, time_rfc3339(time_now_us(), now));
+    if (!e->is_person) {
+        return RC_OK;
+    }
+    TRY(record_get(e->cx, "User", e->user_id, &user));
+    e->user_id = json_str_at(user, "id");
     buf_lit(&e->out, ",\"user\":");
     json_write(&e->out, user);
     Str ref = json_str_at(user, "entity_ref");
@@ -130,10 +134,11 @@ static Rc put_person(Export *e)
 }
 
 /* In a write transaction, for it is noted that somebody took the data. */
-static Rc export_person(Ctx *cx, Call *call, Str id)
+static Rc export_actor(Ctx *cx, Call *call, Str id, bool is_person)
 {
     Export e = {.cx = cx,
                 .user_id = str_lower(cx->arena, id),
+                .is_person = is_person,
                 .out = buf_init(cx->arena, EXPORT_BYTES_MAX),
                 .truncated = json_array(cx->arena)};
     TRY(ctx_begin(cx));
@@ -157,12 +162,10 @@ static Rc export_person(Ctx *cx, Call *call, Str id)
 
 Rc users_export(Ctx *cx, Call *call)
 {
-    return export_person(cx, call, call_path(call, "id"));
+    return export_actor(cx, call, call_path(call, "id"), true);
 }
 
 Rc auth_export(Ctx *cx, Call *call)
 {
-    return cx->actor.kind == ACTOR_USER
-               ? export_person(cx, call, cx->actor.id)
-               : fail(cx, RC_CONFLICT, "Only people have an account that can be exported.");
+    return export_actor(cx, call, cx->actor.id, cx->actor.kind == ACTOR_USER);
 }
