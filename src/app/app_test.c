@@ -84,6 +84,26 @@ static bool is_declared(Str table)
     return false;
 }
 
+/* Columns and conditions of Module.personal are there. */
+static void check_personal_columns(Db *db)
+{
+    CLEANUP(arena_cleanup) Arena *arena = arena_new(0);
+    for (size_t m = 0; m < app_n_modules; m++) {
+        for (size_t i = 0; i < app_modules[m]->n_personal; i++) {
+            const PersonalTable *t = &app_modules[m]->personal[i];
+            Str sql = str_fmt(arena, "SELECT %s FROM %s WHERE %s = $1 AND %s",
+                              t->columns ? t->columns : "1", t->table, t->owner,
+                              t->where ? t->where : "1 = 1");
+            Query query = {.name = t->name, .sql = str_cstr(arena, sql)};
+            Error err = {0};
+            if (db_check_query(db, &query, &err) != RC_OK) {
+                fail_msg("Module.personal of %s: %s (%s)", app_modules[m]->name, err.message,
+                         err.detail);
+            }
+        }
+    }
+}
+
 /* What names a user is exported and erased with them: Module.personal. */
 static void check_personal_tables(Db *db)
 {
@@ -117,6 +137,7 @@ static void works_on_sqlite(void **state)
     Db *db = open_database("sqlite::memory:");
     check_queries(db);
     check_records(db);
+    check_personal_columns(db);
     check_personal_tables(db);
     db_close(db);
 }
@@ -132,6 +153,7 @@ static void works_on_postgresql(void **state)
     Db *db = open_database(url);
     check_queries(db);
     check_records(db);
+    check_personal_columns(db);
     db_close(db);
 }
 
