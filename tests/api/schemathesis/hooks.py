@@ -38,7 +38,13 @@ ACCEPTED = [
      "Backstage answers 400 to whatever it refuses"),
     ("ST202", lambda f, case, r: r.status_code == 400 and refused(r) & {"query:cursor", "query:after", "query:step"},
      "a cursor is one of a page before, a position one of the stream, a step divides its window"),
+    ("ST202", lambda f, case, r: r.status_code == 400 and any(beyond_64_bits(v) for v in (case.query or {}).values()),
+     "whole numbers have 64 bits"),
 ]
+
+
+def beyond_64_bits(value):
+    return any(beyond_64_bits(v) for v in value) if isinstance(value, list) else isinstance(value, int) and abs(value) >= 2**63
 
 
 def refused(response):
