@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits that several processes share through a Redis, and what becomes of them when it is away."""
+import base64
 import re
 import threading
 import time
 
 import pytest
 
+from support.api import Api
+from support.identity import first_admin
 from support.redis import Redis
 from support.server import FairwayServer
 from support.wait import until
@@ -158,3 +161,20 @@ def test_urls_that_are_none(url):
         assert "redis.url" in server.log() and url not in server.log()
     finally:
         server.kill()
+
+
+def test_a_limit_of_a_key_is_shared(new_server, redis):
+    env = {"FAIRWAY_REDIS_URL": redis.url, "FAIRWAY_SECRET_KEY": base64.b64encode(b"k" * 32).decode()}
+    first = new_server(pg=True, auth=None, env=env)
+    admin = first_admin(first)
+    second = new_server(database_url=first.database_url, auth=None, env=env)
+    made = admin.post("/api/api-keys", {"name": "k", "scopes": ["Organization:read"],
+                                        "rate_limit": {"per_minute": 1, "burst": 6}})
+    assert made.status == 201, made
+    callers = [Api(server.url, headers={"Authorization": "Bearer " + made.json()["key"]}) for server in (first, second)]
+    answers = [callers[i % 2].get(ORGANIZATIONS) for i in range(10)]
+    assert [a.status for a in answers] == [200] * 6 + [429] * 4
+    assert {a.headers["RateLimit-Policy"] for a in answers} == {'"key";q=6;w=360'}
+    redis.kill()
+    until(lambda: callers[0].get(ORGANIZATIONS).status == 200, what="each counts by itself")
+    assert callers[0].get(ORGANIZATIONS).headers["RateLimit-Policy"] == '"key";q=6;w=360'

@@ -14,6 +14,7 @@ import pytest
 from support.api import Api
 from support.identity import NO_LIMITS, first_admin, grant
 from support.pg import PrivatePostgres
+from support.rabbitmq import RabbitMq, free_port
 from support.server import FairwayServer
 from support.wait import until
 
@@ -225,3 +226,37 @@ def test_postgresql_with_certificates_on_both_sides(authority, tls_postgres, tmp
                 tls_postgres.url + "?sslmode=disable"):
         with pytest.raises(RuntimeError):
             FairwayServer(database_url=bad).start()
+
+
+# ---- RabbitMQ over TLS, each side with a certificate
+
+def test_rabbitmq_with_certificates_on_both_sides(authority, tmp_path):
+    cert, key = authority.issue("rabbitmq", "DNS:localhost,IP:127.0.0.1")
+    app = authority.issue("app", "DNS:app", usage="clientAuth")
+    stranger = Authority(tmp_path, "stranger")
+    port = free_port()
+    config = (f"listeners.ssl.default = 127.0.0.1:{port}\nssl_options.cacertfile = {authority.cert}\n"
+              f"ssl_options.certfile = {cert}\nssl_options.keyfile = {key}\n"
+              "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n")
+    if os.geteuid() == 0:  # RabbitMQ may run as a user of its own
+        for path in (authority.folder, cert, key, authority.cert):
+            path.chmod(0o755)
+    try:
+        broker = RabbitMq(config)
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    with contextlib.closing(broker.start()):
+        env = {"FAIRWAY_AMQP_URL": f"amqps://guest:guest@localhost:{port}", "FAIRWAY_AMQP_TLS_CA": str(authority.cert),
+               "FAIRWAY_AMQP_TLS_CERT": str(app[0]), "FAIRWAY_AMQP_TLS_KEY": str(app[1])}
+
+        def is_connected(server):
+            return "fairway_amqp_connected 1" in server.api.get("/metrics").text
+
+        with FairwayServer(env=env) as server:
+            until(lambda: is_connected(server), what="the connection")
+            server.api.post(ORGANIZATIONS, {"name": "Relayed", "slug": "relayed"})
+            until(lambda: "fairway_amqp_published_total 0" not in server.api.get("/metrics").text, what="an event is relayed")
+        for bad in ({"FAIRWAY_AMQP_TLS_CERT": "", "FAIRWAY_AMQP_TLS_KEY": ""}, {"FAIRWAY_AMQP_TLS_CA": str(stranger.cert)}):
+            with FairwayServer(env={**env, **bad}) as server:
+                until(lambda: "RabbitMQ at localhost" in server.log(), what="the refusal")
+                assert not is_connected(server)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fairway's speed beside nginx's on this machine, as a table with the bar of each figure.
 
-    bench.py [--quick] [--million] [--only sqlite|postgresql]
+    bench.py [--quick] [--million] [--only sqlite|postgresql] [--section all|auth]
 
 --quick: short runs and 10,000 entities only. --million: also a catalog of a million entities.
 FAIRWAY_BINARY: the program, else build/release/fairway. The bars come from a Backstage backend measured
@@ -21,6 +21,7 @@ os.environ.setdefault("FAIRWAY_BINARY", str(TESTS.parent / "build" / "release" /
 
 import generate  # noqa: E402
 import measure  # noqa: E402
+import rights  # noqa: E402
 from streams import Streams  # noqa: E402
 from support import wait  # noqa: E402
 from support.pg import PrivatePostgres  # noqa: E402
@@ -75,12 +76,15 @@ class Bench:
         self.seconds = 2 if options.quick else 6
         self.runs = itertools.count(1)
 
-    def server(self, config=None):
+    def server(self, config=None, auth="open", env=None):
         url = self.databases.create() if self.kind == "postgresql" else None
-        return FairwayServer(database_url=url, config=config, env={"FAIRWAY_LOG_LEVEL": "warn"})
+        return FairwayServer(database_url=url, config=config, auth=auth, env=env or {"FAIRWAY_LOG_LEVEL": "warn"})
 
     def run(self):
         self.table.head(f"== {self.kind}")
+        if self.options.section == "auth":
+            self.auth()
+            return
         self.start()
         self.catalog(10_000, reads=True)
         if not self.options.quick:
@@ -89,6 +93,7 @@ class Bench:
             self.catalog(1_000_000, reads=True)
         self.writes()
         self.streams()
+        self.auth()
 
     def start(self):
         with self.server() as server:  # makes the database; what is measured is the next start
@@ -115,9 +120,9 @@ class Bench:
             if reads:
                 self.reads(server, count)
 
-    def ingested(self, server, read_before):
+    def ingested(self, server, read_before, api=None):
         def done():
-            [source] = server.api.get("/api/sources", query={"origin": "config"}).json()["items"]
+            [source] = (api or server.api).get("/api/sources", query={"origin": "config"}).json()["items"]
             if source["state"] == "failing":
                 raise RuntimeError(source["error"])
             return source if source["state"] == "ok" and source["read_at"] != read_before else None
@@ -164,6 +169,23 @@ class Bench:
                 self.table.row("  requests/s, nginx to Fairway", f"{ratio:.1f}x", "3x", ratio < 3)
         self.table.row("memory after the reads", f"{measure.rss_mib(server.process.pid):.0f} MiB")
 
+    def auth(self):
+        count, bindings = (10_000, 1_000) if self.options.quick else (100_000, 10_000)
+        config = CONFIG.format(target=generate.write(10_000, CACHE / "10000"))
+        components = generate.counts(10_000)["component"]
+        with self.server(config) as open_server, self.server(config, auth=None, env=rights.ENV) as server:
+            admin = rights.administrator(server)
+            self.ingested(open_server, None)
+            self.ingested(server, None, admin)
+            shown = rights.credentials(server, admin)
+            rights.cost(self, open_server, server, shown, components)
+            rights.storm(self, server, shown["JWT"], components)
+        target = generate.write(count, CACHE / str(count))
+        with self.server(CONFIG.format(target=target), auth=None, env=rights.ENV) as server:
+            admin = rights.administrator(server)
+            self.ingested(server, None, admin)
+            rights.parts(self, server, admin, count, bindings)
+
     def writes(self):
         with self.server() as server:
             for clients in (1, 8, 64):
@@ -199,6 +221,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--million", action="store_true")
+    parser.add_argument("--section", choices=["all", "auth"], default="all")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

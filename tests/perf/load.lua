@@ -8,6 +8,8 @@ local list = "/api/catalog/entities/by-query?limit=100&filter=kind=component"
 local fields = "&fullTextFilterFields=metadata.name,metadata.title,metadata.description&fullTextFilterTerm="
 local sent = 0
 math.randomseed(7)
+if os.getenv("AUTHORIZATION") then wrk.headers["Authorization"] = os.getenv("AUTHORIZATION") end
+if os.getenv("COOKIE") then wrk.headers["Cookie"] = os.getenv("COOKIE") end
 
 local function name()
   return string.format("component-%05d", math.random(0, components - 1))
@@ -18,6 +20,12 @@ local makers = {
   static_long = function() return wrk.format("GET", "/long.json") end,
   by_name = function() return wrk.format("GET", "/api/catalog/entities/by-name/component/default/" .. name()) end,
   by_query = function() return wrk.format("GET", list) end,
+  ordered = function() return wrk.format("GET", "/api/catalog/entities/by-query?limit=20&orderField=metadata.name,asc") end,
+  first = function() return wrk.format("GET", "/api/catalog/entities/by-query?limit=20&totalItems=exclude") end,
+  list = function() return wrk.format("GET", "/api/catalog/entities?limit=20") end,
+  login = function()
+    return wrk.format("POST", "/api/auth/login", { ["Content-Type"] = "application/json" }, os.getenv("LOGIN"))
+  end,
   full_text = function() return wrk.format("GET", list .. fields .. terms[math.random(#terms)]) end,
   facets = function() return wrk.format("GET", "/api/catalog/entity-facets?facet=kind&facet=spec.type") end,
   by_refs = function()

@@ -33,9 +33,9 @@ def rss_mib(pid):
 class Load:
     """Rate, latency and CPU per request of one run of wrk against a server."""
 
-    def __init__(self, url, pids, mode, seconds, connections=16, components=7000, run="0"):
+    def __init__(self, url, pids, mode, seconds, connections=16, components=7000, run="0", headers=None):
         before = cpu_seconds(*pids)
-        env = dict(os.environ, MODE=mode, COMPONENTS=str(components), RUN=run)
+        env = dict(os.environ, MODE=mode, COMPONENTS=str(components), RUN=run, **(headers or {}))
         done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "load.lua"), url],
                               env=env, check=True, capture_output=True, text=True)
         result = json.loads(re.search(r"^RESULT (.*)$", done.stdout, re.M).group(1))

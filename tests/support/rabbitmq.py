@@ -26,7 +26,9 @@ def free_port():
 
 
 class RabbitMq:
-    def __init__(self):
+    """config: further lines of rabbitmq.conf."""
+
+    def __init__(self, config=""):
         if not SERVER.exists():
             raise FileNotFoundError("rabbitmq-server is not installed")
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="fairway-rabbitmq-"))
@@ -36,7 +38,7 @@ class RabbitMq:
         self.process = None
         (self.dir / "plugins").write_text("[rabbitmq_management].\n")
         (self.dir / "rabbitmq.conf").write_text(
-            f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.http_port}\n")
+            f"management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {self.http_port}\n" + config)
 
     def environment(self):
         return {

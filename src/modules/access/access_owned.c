@@ -160,7 +160,7 @@ static void keep(const Platform *platform, int64_t version, Str key, Kept *k)
             release(old);
         }
         atomic_fetch_add(&k->refs, 1);
-        map_put(&kept, old ? key : str_dup(arena, key), k);
+        map_put(&kept, str_dup(arena, key), k);
     }
     mutex_unlock(&lock);
 }
@@ -226,6 +226,7 @@ Rc access_owned(Ctx *cx, Str resource, const OwnedReach **ret)
     for (size_t i = 0; i < n; i++) {
         Kept *k = NULL;
         TRY(reach_of(cx, subjects[i], permission, &k));
+        ASSERT(k != NULL);
         if (!k->is_everything) {
             *ret = *ret ? both(cx->arena, *ret, &k->reach) : &k->reach;
         }

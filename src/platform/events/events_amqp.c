@@ -34,6 +34,7 @@ enum {
 struct EventsAmqp {
     struct amqp_connection_info server; /* its texts live in the arena of Events */
     const char *exchange;
+    const char *tls_ca, *tls_cert, *tls_key; /* files; "" when not given */
     Metric *published, *connected;
     /* The rest belongs to the thread of the subscription. */
     amqp_connection_state_t connection; /* NULL: none */
@@ -63,6 +64,12 @@ Rc events_amqp_new(const Platform *platform, Arena *arena, EventsAmqp **ret, Err
         return error_set(err, RC_INVALID, "amqp.exchange must have 1 to %d bytes", EXCHANGE_MAX);
     }
     a->exchange = str_cstr(arena, exchange);
+    a->tls_ca = str_cstr(arena, settings_str(platform->settings, "amqp.tls.ca"));
+    a->tls_cert = str_cstr(arena, settings_str(platform->settings, "amqp.tls.cert"));
+    a->tls_key = str_cstr(arena, settings_str(platform->settings, "amqp.tls.key"));
+    if (!a->tls_cert[0] != !a->tls_key[0]) {
+        return error_set(err, RC_INVALID, "amqp.tls.cert and amqp.tls.key go together");
+    }
     a->published = metrics_counter(platform->metrics, "fairway_amqp_published_total", "",
                                    "Events the broker has confirmed.");
     a->connected = metrics_gauge(platform->metrics, "fairway_amqp_connected", "",
@@ -144,8 +151,15 @@ static amqp_socket_t *new_socket(const EventsAmqp *a)
         return amqp_tcp_socket_new(a->connection);
     }
     amqp_socket_t *socket = amqp_ssl_socket_new(a->connection);
+    if (!socket) {
+        return NULL;
+    }
     /* Certificate and name are checked by default, but against no authority unless told. */
-    if (socket && SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket)) != 1) {
+    bool is_told = a->tls_ca[0]
+                       ? amqp_ssl_socket_set_cacert(socket, a->tls_ca) == AMQP_STATUS_OK
+                       : SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket)) == 1;
+    if (!is_told || (a->tls_cert[0] &&
+                     amqp_ssl_socket_set_key(socket, a->tls_cert, a->tls_key) != AMQP_STATUS_OK)) {
         return NULL;
     }
     return socket;

@@ -58,14 +58,16 @@ static int bench_of_page(void **state, bool on_postgres)
 {
     static Arena *arena; /* of the migrations' text, until the process ends */
     arena = arena ? arena : arena_new(0);
+    /* clang-format off */
     BenchOptions options = {
         .on_postgres = on_postgres,
         .contract = make_contract(arena, bench_folder()),
-        .migrations = {"0003_organizations",      "0010_catalog",        "0020_services", "0030_identity",
+        .migrations = {"0003_organizations", "0010_catalog", "0020_services", "0030_identity",
                        "0031_access", "0034_sign_in_providers", "0035_second_factors",
                        "0036_people", "0037_key_limits", "0038_environments"},
-        .extra = {.name = "0100_runbooks", .sql = str_cstr(arena, page_block(arena,                                                     "sql"))                                                  },
+        .extra = {.name = "0100_runbooks", .sql = str_cstr(arena, page_block(arena, "sql"))},
     };
+    /* clang-format on */
     return bench_new(state, &options);
 }
 
