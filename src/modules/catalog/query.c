@@ -68,7 +68,52 @@ static bool read_place(const EntityQuery *q, EntityScan *scan)
     return str_to_i64(json_str(q->values->items[wanted - 1]), &scan->n);
 }
 
-static Rc find_keys(Page *page, int64_t total)
+/* ---- where the first entity is that the reader may see: thousands of others may lie before it */
+
+static bool is_descending(const EntityQuery *q)
+{
+    return q->n_order > 0 && str_is(q->order[0].direction, "desc");
+}
+
+static Str start_key(Arena *arena, const EntityQuery *q)
+{
+    return query_key(arena, is_descending(q) ? "start desc " : "start asc ", q);
+}
+
+/* "17 value" */
+static bool read_start(Page *page, int64_t version, EntityScan *scan)
+{
+    const EntityQuery *q = page->query;
+    Arena *arena = page->cx->arena;
+    Buf known = buf_init(arena, 64 * KIB);
+    int64_t n;
+    if (!q->reach || q->is_cursor ||
+        !cache_get(page->cx, CACHE_ANSWERS, version, start_key(arena, q), &known)) {
+        return false;
+    }
+    Str text = buf_str(&known);
+    size_t space = MIN(str_find_char(text, ' '), text.len);
+    if (!str_to_i64(str_sub(text, 0, space), &n)) {
+        return false;
+    }
+    scan->after = true; /* of its neighbour: with it */
+    scan->value = str_from_index(text, space + 1);
+    scan->n = is_descending(q) ? n + 1 : n - 1;
+    return true;
+}
+
+static void keep_start(Page *page, int64_t version)
+{
+    const EntityQuery *q = page->query;
+    Arena *arena = page->cx->arena;
+    if (q->reach && !q->is_cursor && q->offset == 0 && page->keys.n > 0) {
+        const Key *first = &page->keys.at[0];
+        cache_put(page->cx, CACHE_ANSWERS, version, start_key(arena, q), STR_EMPTY,
+                  str_fmt(arena, "%lld %.*s", (long long)first->n, STR_ARG(first->value)));
+    }
+}
+
+static Rc find_keys(Page *page, int64_t version, int64_t total)
 {
     const EntityQuery *q = page->query;
     EntityScan scan = {.query = q, .backwards = q->is_previous, .total = total, .keys_only = true};
@@ -78,7 +123,11 @@ static Rc find_keys(Page *page, int64_t total)
                     "Malformed cursor: its values do not fit its order fields");
     }
     scan.offset = q->is_cursor ? 0 : q->offset;
+    bool is_known = read_start(page, version, &scan);
     TRY(query_scan(page->cx, &scan, on_row, page));
+    if (!is_known) {
+        keep_start(page, version);
+    }
     for (size_t i = 0, n = page->keys.n; q->is_previous && i < n / 2; i++) {
         Key swap = page->keys.at[i];
         page->keys.at[i] = page->keys.at[n - 1 - i];
@@ -255,7 +304,7 @@ static Rc find_page(Page *page, int64_t version, int64_t *ret_total)
     if (remembered >= 0 || page->limit <= 0) {
         return RC_OK;
     }
-    return find_keys(page, *ret_total > 0 || counted ? *ret_total : -1);
+    return find_keys(page, version, *ret_total > 0 || counted ? *ret_total : -1);
 }
 
 Rc query_page(Ctx *cx, const EntityQuery *q, const FieldList *fields, Buf *out)

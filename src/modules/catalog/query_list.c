@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 500 /* entities read at once */ };
+enum { CHUNK = 500 /* entities read at once */, LOOK_MORE = 16 };
 #define FILE_AT (MIB) /* a shorter answer is made in memory */
 #define FILE_BYTES_MAX (8 * (uint64_t)GIB)
 
@@ -169,7 +169,8 @@ typedef struct ListPage {
     const EntityList *list;
     Arena *scratch;
     int64_t limit, skip;
-    bool by_row; /* what may be seen is looked at row by row, and not bound */
+    bool by_row;   /* what may be seen is looked at row by row, and not bound */
+    int64_t chunk; /* rows looked at at once */
     Numbers numbers;
     Str last;
     bool more;
@@ -196,7 +197,7 @@ static void take_row(ListPage *page, Rows *rows, bool inexact)
     }
 }
 
-/* What can be said in SQL takes one statement; else rows from..from+CHUNK of the whole list are
+/* What can be said in SQL takes one statement; else rows from..from+chunk of the whole list are
  * looked at, and *ret_done is false while there may be more. */
 static Rc take_rows(ListPage *page, int64_t from, bool inexact, bool *ret_done)
 {
@@ -209,13 +210,13 @@ static Rc take_rows(ListPage *page, int64_t from, bool inexact, bool *ret_done)
     b.probe = true;
     q.reach = page->by_row ? NULL : q.reach;
     page->skip = looks ? page->skip : 0;
-    Str sql = write_list_sql(&b, page->list, &q, page->by_row, looks ? CHUNK : page->limit + 1,
-                             looks ? from : skip);
+    Str sql = write_list_sql(&b, page->list, &q, page->by_row,
+                             looks ? page->chunk : page->limit + 1, looks ? from : skip);
     TRY(tx_query_sql(cx->tx, sql, b.params.at, b.params.n, &rows, &cx->error));
     for (; !page->more && rows_next(rows); seen++) {
         take_row(page, rows, inexact);
     }
-    *ret_done = !looks || page->more || seen < CHUNK;
+    *ret_done = !looks || page->more || seen < page->chunk;
     return rows_error(rows, &cx->error);
 }
 
@@ -239,11 +240,16 @@ Rc list_page(Ctx *cx, const EntityList *list, Buf *out, bool *ret_more, Str *ret
         .limit = list->has_limit ? MIN(list->limit, (int64_t)QUERY_LIMIT_MAX) : QUERY_LIMIT_MAX,
         .skip = list->after_ref.len ? 0 : list->offset,
         .by_row = list->query.reach && list->query.reach->is_large,
+        .chunk = CHUNK,
         .numbers = {.arena = cx->arena},
     };
+    if (page.by_row && !inexact) { /* most of what is looked at may be seen */
+        page.chunk =
+            MIN(2 * (page.limit + MIN(page.skip, (int64_t)CHUNK)) + LOOK_MORE, (int64_t)CHUNK);
+    }
     TRY(query_version(cx, &version));
     TRY(ctx_read(cx));
-    for (int64_t from = 0; !done; from += CHUNK) {
+    for (int64_t from = 0; !done; from += page.chunk) {
         TRY(take_rows(&page, from, inexact, &done));
     }
     buf_char(out, '[');

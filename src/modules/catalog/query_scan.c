@@ -328,7 +328,8 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
     if (tested) {
         size = TESTED_BATCH;
     } else if (s->by_row) { /* more and more where few of many are seen */
-        size = MIN(MAX(2 * place->batch, place->left + ROW_BATCH_MORE), (int64_t)BATCH);
+        size = MIN(MAX(2 * place->batch, MIN(place->left, (int64_t)BATCH) + ROW_BATCH_MORE),
+                   (int64_t)BATCH);
     }
     place->batch = size;
     TRY(start(s, place, keys_only, size, skips ? place->skip : 0, &rows));
