@@ -161,7 +161,7 @@ static void test_changes_count_at_once(void **state)
 static void add_many(AccessBench *b)
 {
     for (int i = 0; i < TEAMS; i++) {
-        char team[8], name[8];
+        char team[16], name[16];
         snprintf(team, sizeof(team), "t%d", i);
         add_team(b, team, i % 2 ? "acme" : "other");
         for (int k = 0; k < EACH; k++) {
