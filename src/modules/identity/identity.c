@@ -156,37 +156,27 @@ static const SealedColumn sealed[] = {
     {.table = "sign_in_states", .column = "verifier"   },
 };
 
+/* Aligned columns would be wider than any screen. */
+/* clang-format off */
 static const PersonalTable personal[] = {
-    {.name = "sessions",
-     .table = "user_sessions",
-     .owner = "user_id",
+    {.name = "sessions", .table = "user_sessions", .owner = "user_id",
      .columns = "id, kind, address, user_agent, created_at, last_used_at, expires_at, revoked_at, "
                 "revoked_reason"},
-    {.name = "password",                          .table = "user_passwords",                                  .owner = "user_id",                            .columns = "changed_at"},
-    {.name = "one_time_links",
-     .table = "one_time_tokens",
-     .owner = "user_id",
+    {.name = "password", .table = "user_passwords", .owner = "user_id", .columns = "changed_at"},
+    {.name = "one_time_links", .table = "one_time_tokens", .owner = "user_id",
      .columns = "purpose, created_at, expires_at, used_at"},
-    {.name = "api_keys",
-     .table = "api_keys",
-     .owner = "user_id",
+    {.name = "api_keys", .table = "api_keys", .owner = "user_id",
      .columns = "id, name, prefix, scopes, created_at, expires_at, last_used_at"},
-    {.name = "identities",
-     .table = "user_identities",
-     .owner = "user_id",
-     .columns = "issuer, subject, created_at, last_used_at"},
-    {.name = "authenticator_app",
-     .table = "user_totp",
-     .owner = "user_id",
-     .columns = "created_at"},
-    {.name = "passkeys",
-     .table = "passkeys",
-     .owner = "user_id",
+    {.name = "identities", .table = "user_identities", .owner = "user_id",
+     .columns = "issuer, subject, provider, label, created_at, last_used_at"},
+    {.name = "authenticator_app", .table = "user_totp", .owner = "id", .columns = "created_at"},
+    {.name = "passkeys", .table = "passkeys", .owner = "user_id",
      .columns = "name, created_at, last_used_at"},
-    {.name = "recovery_codes",    .table = "recovery_codes",                             .owner = "user_id",                                                        .columns = "used_at"},
-    {.name = "sign_in_states",         .table = "sign_in_states",           .owner = "user_id"                                                      },
-    {.name = "sign_in_challenges",.table = "sign_in_challenges",.owner = "user_id"},
+    {.name = "recovery_codes", .table = "recovery_codes", .owner = "user_id", .columns = "used_at"},
+    {.name = "sign_in_challenges", .table = "sign_in_challenges", .owner = "user_id"},
+    {.name = "sign_in_states", .table = "sign_in_states", .owner = "user_id"},
 };
+/* clang-format on */
 
 const Module identity_module = {
     .name = "identity",
