@@ -127,7 +127,7 @@ def test_three_letters_an_hour(world):
 def test_per_client(new_server):
     with MailServer() as mail:
         env = mail.settings()
-        env.pop("FAIRWAY_LIMITS_MODE")
+        env.update({"FAIRWAY_LIMITS_MODE": "on", "FAIRWAY_LIMITS_AUTH_PER_MINUTE": "10", "FAIRWAY_LIMITS_AUTH_BURST": "10"})
         server = new_server(auth=None, env=env)
         seen = [ask(server, f"u{i}@example.org").status for i in range(12)]
         assert seen[0] == 202 and seen[-1] == 429
