@@ -250,13 +250,14 @@ def test_rabbitmq_with_certificates_on_both_sides(authority, tmp_path):
                "FAIRWAY_AMQP_TLS_CERT": str(app[0]), "FAIRWAY_AMQP_TLS_KEY": str(app[1])}
 
         def is_connected(server):
-            return "fairway_amqp_connected 1" in server.api.get("/metrics").text
+            return "\nfairway_amqp_connected 1\n" in server.api.get("/metrics").text
 
         with FairwayServer(env=env) as server:
-            until(lambda: is_connected(server), what="the connection")
             server.api.post(ORGANIZATIONS, {"name": "Relayed", "slug": "relayed"})
-            until(lambda: "fairway_amqp_published_total 0" not in server.api.get("/metrics").text, what="an event is relayed")
+            until(lambda: is_connected(server), what="the connection")
+            until(lambda: "\nfairway_amqp_published_total 0\n" not in server.api.get("/metrics").text, what="an event is relayed")
         for bad in ({"FAIRWAY_AMQP_TLS_CERT": "", "FAIRWAY_AMQP_TLS_KEY": ""}, {"FAIRWAY_AMQP_TLS_CA": str(stranger.cert)}):
             with FairwayServer(env={**env, **bad}) as server:
+                server.api.post(ORGANIZATIONS, {"name": "Kept", "slug": "kept"})
                 until(lambda: "RabbitMQ at localhost" in server.log(), what="the refusal")
                 assert not is_connected(server)
