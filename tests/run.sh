@@ -35,11 +35,12 @@ unit() { # PRESET [LABEL-REGEX]
   count "unit ($1)" "$results/unit-$1.xml"
 }
 
-api() { # PRESET FOLDER...
+# Two files at a time, each from its beginning to its end in one process.
+api() { # PRESET [OPTION...] FOLDER...
   local preset=$1
   shift
-  FAIRWAY_BINARY=$PWD/build/$preset/fairway "$python" -m pytest -q -rs -p no:cacheprovider \
-    --junitxml="$results/api-$preset.xml" "$@"
+  FAIRWAY_BINARY=$PWD/build/$preset/fairway "$python" -m pytest -q -rs -p no:cacheprovider -n 2 --dist loadfile \
+    --durations=15 --junitxml="$results/api-$preset.xml" "$@"
   count "api ($preset)" "$results/api-$preset.xml"
 }
 
@@ -54,7 +55,7 @@ case $what in
     ;;
   long)
     unit tsan
-    FAIRWAY_LONG=1 api release tests/faults tests/perf
+    FAIRWAY_LONG=1 api release -n 0 tests/faults tests/perf
     ;;
   *) echo "run.sh: unknown '$what' (unit, coverage, long, or nothing)" >&2; exit 2 ;;
 esac

@@ -8,7 +8,7 @@ build="gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssh-cl
   libmicrohttpd-dev libgnutls28-dev libcurl4-openssl-dev libyaml-dev libsqlite3-dev libpq-dev libpcre2-dev libssl-dev zlib1g-dev
   librabbitmq-dev libhiredis-dev libsodium-dev libcbor-dev"
 page="nodejs npm"
-unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-yaml python3-cryptography python3-fido2
+unit="$build libcmocka-dev libjansson-dev python3 python3-pytest python3-pytest-xdist python3-yaml python3-cryptography python3-fido2
   postgresql-15 postgresql-client-15 sqlite3"
 test="$unit python3-venv gcovr rabbitmq-server redis-server chromium python3-aiosmtpd openssl clang clang-format libclang-rt-14-dev"
 bench="$build nginx-light wrk python3 python3-yaml postgresql-15"

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support import wait
+from support import npm, wait
 from support.identity import NO_LIMITS, first_admin, grant, link_of
 from support.providers import OpenIdProvider, free_port
 from support.server import ROOT, FairwayServer
@@ -23,22 +23,12 @@ LIMIT_S = 180
 @pytest.fixture(scope="module")
 def packages():
     """playwright-core and axe-core, installed once and kept between runs."""
-    if not shutil.which("npm"):
-        pytest.skip("npm is not installed")
     if not CHROMIUM:
         pytest.skip("chromium is not installed")
-    PACKAGES.mkdir(parents=True, exist_ok=True)
-    lock = (HERE / "package-lock.json").read_bytes()
-    mark = PACKAGES / "installed"
-    if not mark.exists() or mark.read_bytes() != lock:
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(HERE / name, PACKAGES)
-        made = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PACKAGES,
-                              capture_output=True, text=True)
-        if made.returncode != 0:
-            pytest.skip("npm could not install the browser driver: " + made.stderr[-300:])
-        mark.write_bytes(lock)
-    return PACKAGES
+    try:
+        return npm.packages(HERE, PACKAGES)
+    except npm.Absent as why:
+        pytest.skip(str(why))
 
 
 def command(packages, url, scenario):

@@ -11,10 +11,10 @@ import json
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 
+from support.pg import free_port
 from support.wait import until
 
 PYTHON = "/usr/bin/python3"  # the one that has Debian's packages
@@ -23,12 +23,6 @@ LINK = re.compile(r"#one-time=(fwo_[\w-]+)")
 
 def is_installed():
     return subprocess.run([PYTHON, "-c", "import aiosmtpd"], capture_output=True).returncode == 0
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class MailServer:

@@ -12,8 +12,6 @@ import os
 import pathlib
 import re
 import secrets
-import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -24,17 +22,13 @@ from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from support import npm
+from support.pg import free_port
 from support.server import ROOT
 
 HERE = pathlib.Path(__file__).parent / "oidc-provider"
 PACKAGES = ROOT / "build" / "npm-oidc"
 SESSION, BROWSER = "__Host-fairway", "__Host-fairway-sign-in"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def b64(data):
@@ -125,19 +119,10 @@ class OpenIdProvider:
     @staticmethod
     def install():
         """The reason why it cannot be had, or None."""
-        if not shutil.which("npm"):
-            return "npm is not installed"
-        PACKAGES.mkdir(parents=True, exist_ok=True)
-        lock = (HERE / "package-lock.json").read_bytes()
-        mark = PACKAGES / "installed"
-        if not mark.exists() or mark.read_bytes() != lock:
-            for name in ("package.json", "package-lock.json", ".npmrc"):
-                shutil.copy(HERE / name, PACKAGES)
-            made = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
-                                  cwd=PACKAGES, capture_output=True, text=True)
-            if made.returncode != 0:
-                return "npm could not install oidc-provider: " + made.stderr[-300:]
-            mark.write_bytes(lock)
+        try:
+            npm.packages(HERE, PACKAGES)
+        except npm.Absent as why:
+            return str(why)
         return None
 
     def __enter__(self):

@@ -13,16 +13,11 @@ import subprocess
 import tempfile
 import urllib.parse
 
+from support.pg import free_port
 from support.wait import until
 
 SERVER = pathlib.Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 START_DEADLINE_S = 90
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class RabbitMq:
