@@ -15,7 +15,7 @@
 
 typedef struct BenchOptions {
     bool on_postgres;
-    const char *contract;      /* path of a contract.json */
+    const char *contract;       /* path of a contract.json */
     const char *migrations[12]; /* of db/migrations, after those of the platform */
     Migration extra;
     const Module *const *modules;
