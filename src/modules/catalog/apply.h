@@ -59,10 +59,10 @@ typedef struct ApplyBatch {
     size_t n_upserts;
     const Str *remove_refs; /* entities to delete */
     size_t n_remove_refs;
-    /* NULL: the relations that entities show are made anew in the same transaction. Else only
-     * marked as old, for catalog_stitch: batches of one large read touch the same hubs again and
-     * again. The map (in an arena that outlives the read) has what its earlier batches marked. */
-    Map *unstitched;
+    /* The relations that entities show are not made anew in the same transaction, only marked as
+     * old for catalog_stitch: batches of one large read touch the same hubs again and again. Every
+     * batch marks all it touches, for somebody else may stitch between two of them. */
+    bool unstitched;
     bool unfollowed; /* written by a follower itself: it is not told of it */
 } ApplyBatch;
 

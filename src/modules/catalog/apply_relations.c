@@ -269,13 +269,9 @@ static Rc stitch(Ctx *cx, const Kinds *kinds, Arena *arena, const Str *refs, siz
 
 static Rc mark_unstitched(Apply *a, const Strs *refs)
 {
-    Map *marked = a->batch->unstitched;
     Params params = {.arena = a->arena};
     for (size_t i = 0; i < refs->n; i++) {
-        if (!map_has(marked, refs->at[i])) {
-            map_put(marked, str_dup(marked->arena, refs->at[i]), marked);
-            VEC_PUSH(&params, P_STR(refs->at[i]));
-        }
+        VEC_PUSH(&params, P_STR(refs->at[i]));
     }
     return params.n ? tx_exec_many(a->cx->tx, &catalog_apply_mark_unstitched, params.at, 1,
                                    params.n, &a->cx->error)

@@ -274,9 +274,7 @@ Str source_entity_name(Arena *arena, Str type, Str target)
     return str_fmt(arena, "generated-%.*s", STR_ARG(sha1_hex(arena, location)));
 }
 
-/* marks: an arena for what the writer of batches notes while the walk goes on. */
-static Walk *
-walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *report, Arena *arena, Arena *marks)
+static Walk *walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *report, Arena *arena)
 {
     Walk *walk = ARENA_NEW(arena, Walk);
     Settings *settings = cx->platform->settings;
@@ -293,7 +291,6 @@ walk_new(Ctx *cx, Job *job, const Source *source, IngestReport *report, Arena *a
         .located = map_init(arena),
         .problems = {.arena = arena},
         .emitted = map_init(arena),
-        .unstitched = map_init(marks),
         .kept = map_init(arena),
         .report = report,
     };
@@ -344,10 +341,9 @@ static Rc run(Walk *walk)
 static Rc ingest_all(Ctx *cx, Job *job, const Source *source, IngestReport *ret)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(64 * KIB);
-    CLEANUP(arena_cleanup) Arena *marks = arena_new(4 * KIB);
     int64_t start = time_monotonic_us();
     *ret = (IngestReport){.complete = true};
-    Walk *walk = walk_new(cx, job, source, ret, arena, marks);
+    Walk *walk = walk_new(cx, job, source, ret, arena);
     Rc rc = ingest_load(&walk->ingest);
     if (rc == RC_OK) {
         rc = ingest_stitch(&walk->ingest);

@@ -63,7 +63,6 @@ typedef struct Ingest {
     VEC(ApplyEntity) upserts; /* in batch_arena; document index in parallel */
     VEC(Document *) upsert_documents;
     Map emitted;        /* ref -> Document that brings (or wanted to bring) it in this walk */
-    Map unstitched;     /* refs whose relations are to be shown anew at the end; see ApplyBatch */
     IngestFlush *flush; /* of the first batches; NULL while all fits into one */
     Map kept; /* Locations whose targets are not known this time: what they brought stays */
     IngestReport *report;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Batches of a large read: one is written by a thread of its own while the next is read and parsed.
  *
- * The walk and the writer share nothing that both change: a batch, its arena and the marks of what
- * is unstitched belong to the writer until it is joined, and the walk does not look at the number
- * of a document after it has read it. What the outcome changes (report, problems) is written by the
+ * The walk and the writer share nothing that both change: a batch and its arena belong to the
+ * writer until it is joined, and the walk does not look at the number of a document after it has
+ * read it. What the outcome changes (report, problems) is written by the
  * walk. */
 #include "base/thread.h"
 

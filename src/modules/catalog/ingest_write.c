@@ -124,7 +124,7 @@ Rc ingest_apply(Ctx *cx,
         .n_upserts = batch->n,
         .remove_refs = removed,
         .n_remove_refs = n_removed,
-        .unstitched = ingest->flush ? &ingest->unstitched : NULL,
+        .unstitched = ingest->flush != NULL,
     };
     TRY(number_documents(cx, ingest, batch));
     return catalog_apply(cx, ingest->kinds, &all, ret);
