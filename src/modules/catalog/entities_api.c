@@ -311,7 +311,7 @@ static Rc no_entity(Ctx *cx, const Call *call)
 
 Rc catalog_entities_get(Ctx *cx, Call *call)
 {
-    Str text;
+    Str text = STR_EMPTY;
     Rc rc = reach_check_ref(cx, ref_of(cx, call));
     if (rc == RC_OK) {
         rc = text_by_ref(cx, ref_of(cx, call), &text);

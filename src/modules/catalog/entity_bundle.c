@@ -43,7 +43,7 @@ static Rc parse(Bundle *b, Str text, Str location, Json **ret, Error *err)
 static Rc find_target(Bundle *b, Str base, Str reference, Target *ret, Error *err)
 {
     size_t hash = str_find_char(reference, '#');
-    Str file = str_sub(reference, 0, MIN(hash, reference.len)), text;
+    Str file = str_sub(reference, 0, MIN(hash, reference.len)), text = STR_EMPTY;
     ret->fragment = hash == SIZE_MAX ? STR_EMPTY : str_from_index(reference, hash + 1);
     ret->location = base;
     if (file.len) {

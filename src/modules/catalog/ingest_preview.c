@@ -177,8 +177,8 @@ check_targets(Ctx *cx, Reader *reader, const Json *entity, Str location, EntityP
     size_t n_many = many && many->type == JSON_ARRAY ? many->n : 0;
     bool is_optional = str_is(json_str_at(spec, "presence"), "optional");
     for (size_t i = 0; i < n_many + 1; i++) {
-        Str target = i == 0 ? json_str_at(spec, "target") : json_str(many->items[i - 1]), *found;
-        Str resolved;
+        Str target = i == 0 ? json_str_at(spec, "target") : json_str(many->items[i - 1]);
+        Str resolved = STR_EMPTY, *found = NULL;
         Error err = {0};
         ReadText text;
         size_t n = 0;

@@ -29,10 +29,10 @@ static bool is_plain_key(Str field)
 /* The values of one key as rows (n, NULL …, value, NULL …). */
 static void write_values(SqlBuild *b, const EntityQuery *q, size_t at)
 {
-    Str type, field = q->order[at].field;
-    bool forward, both,
-        related = str_starts(field, STR("relations.")) &&
-                  predicate_relation(b->kinds, field, &type, &forward, &both);
+    Str type = STR_EMPTY, field = q->order[at].field;
+    bool forward = false, both,
+         related = str_starts(field, STR("relations.")) &&
+                   predicate_relation(b->kinds, field, &type, &forward, &both);
     const char *value = !related ? "f.value" : forward ? "r.target_ref" : "r.source_ref";
     buf_put(&b->sql, related ? STR("SELECT o.n AS n") : STR("SELECT f.n AS n"));
     for (size_t i = 0; i < q->n_order; i++) {
