@@ -10,7 +10,7 @@ them. Who calls:
     denied                                    admin, but the role viewer is denied
     narrow key                                an administrator's key with two scopes
     foreign, foreign key                      administrator of another organization: 403, or the 404 of what is not there,
-                                              word for word; lists that hold nothing of it"""
+                                              word for word; lists, totals and facets that hold nothing of it"""
 import json
 import re
 import time
@@ -226,6 +226,14 @@ def check_foreign(world, name, request, path, op):
         return
     if op["x-permission"]["on"] in OWN:
         check_own(world, name, request, path)
+        return
+    if permission == "Entity:read":  # entities lie where the team lies that owns them
+        assert answer.status in (200, 404), f"{name}: {answer}"
+        if answer.status == 200:
+            assert not re.search(r'"(metadata|name|value|ref)":', answer.text), f"{name}: {answer}"
+        elif "by-name" in path:
+            absent = request.send(world.everybody.api(name), request.target.replace("/example", "/absent"))
+            assert without_ids(absent)[1].replace("absent", "example") == without_ids(answer)[1]
         return
     if not is_placed(op, path):
         assert answer.status == 403, f"{name}: {answer}"
