@@ -2,14 +2,17 @@
 """Signing in by other providers: a real OpenID Provider (npm oidc-provider), one that lies in one way at a time, and a
 server that answers as GitHub does; on both databases where rows decide. The ids in brackets are of OWASP ASVS 5.0."""
 import concurrent.futures
+import contextlib
 import json
+import sqlite3
+import subprocess
 import time
 import urllib.parse
 
 import pytest
 
 from support.api import Api
-from support.identity import NO_LIMITS, first_admin, grant, new_user
+from support.identity import NO_LIMITS, PASSWORD, first_admin, grant, new_user
 from support.providers import BROWSER, SESSION, Browser, GitHubLike, Key, LyingProvider, OpenIdProvider, free_port
 from support.server import FairwayServer
 
@@ -480,6 +483,47 @@ def test_somebody_who_has_signed_in_links_an_account_and_unlinks_it(both, op, hu
     assert newest_audit(both, "auth.identity_unlinked")["before"] == {"provider": "corp"}
 
 
+def no_longer_recent(server, user_id):
+    """An hour goes by: the row is moved."""
+    text = f"UPDATE user_sessions SET authenticated_at = authenticated_at - 3600000000 WHERE user_id = '{user_id}'"
+    if server.database_url:
+        subprocess.run(["psql", "-X", "-q", "-d", server.database_url, "-c", text], check=True, stdin=subprocess.DEVNULL)
+        return
+    with contextlib.closing(sqlite3.connect(server.data / "fairway.db", timeout=20)) as db, db:
+        db.execute(text)
+
+
+def test_linking_and_unlinking_need_a_recent_sign_in(both, op, hub):
+    """[7.5.1: whoever has a stolen session makes no other way in, and takes none away]"""
+    hub.user["id"], hub.emails = 81, []
+    op.claims.update(sub="s-recent", email="recent@example.org")
+    browser = Browser()
+    user = signed_in_user(both, sign_in(both, "corp", op, browser), browser)
+    begun = call(both, browser, "POST", "/api/auth/identities", {"provider": "github"})
+    begun.headers.add_header("Location", json.loads(begun.body)["url"])
+    assert browser.get(callback_url(both, "github", **hub.code(begun))).status == 302
+    listed = json.loads(browser.get(both.url + "/api/auth/identities").body)["items"]
+    assert [i["provider"] for i in listed] == ["corp", "github"]
+    no_longer_recent(both, user["id"])
+    for method, path, body in (("POST", "/api/auth/identities", {"provider": "github"}),
+                               ("DELETE", "/api/auth/identities/" + listed[1]["id"], None)):
+        refused = call(both, browser, method, path, body)
+        assert refused.status == 403 and "/api/auth/confirm" in json.loads(refused.body)["detail"], refused
+    assert json.loads(browser.get(both.url + "/api/auth/identities").body)["items"] == listed
+    sign_in(both, "corp", op, browser)  # again: that is recent
+    assert call(both, browser, "POST", "/api/auth/identities", {"provider": "github"}).status == 200
+    assert call(both, browser, "DELETE", "/api/auth/identities/" + listed[1]["id"]).status == 204
+
+
+def test_linking_needs_a_password_anew_of_who_has_one(both, hub):
+    hub.user["id"], hub.emails = 82, []
+    user = new_user(both.admin, "confirms@example.org", role=None)
+    no_longer_recent(both, user.user["id"])
+    assert user.post("/api/auth/identities", {"provider": "github"}).status == 403
+    assert user.post("/api/auth/confirm", {"password": PASSWORD}).status == 200
+    assert user.post("/api/auth/identities", {"provider": "github"}).status == 200
+
+
 def test_an_account_is_linked_to_one_person(both, op, hub):
     hub.user["id"] = 78
     hub.emails = [{"email": "owner-78@example.org", "primary": True, "verified": True}]
@@ -650,7 +694,6 @@ def test_new_keys_of_the_provider_are_found_and_it_is_not_asked_all_the_time(alo
 
 def test_a_state_ends_after_ten_minutes(alone):
     """The clock of the row is moved: ten minutes are too long to wait."""
-    import sqlite3
     browser = Browser()
     query = alone.op.code(begin(alone, "corp", browser))
     with sqlite3.connect(alone.data / "fairway.db", timeout=30) as db:
@@ -662,7 +705,6 @@ def test_a_state_ends_after_ten_minutes(alone):
 
 def test_what_is_kept_of_a_sign_in_under_way_is_of_no_use_to_a_thief(alone):
     """The state and the cookie are hashes, the verifier is sealed. [14.2 and 11.4]"""
-    import sqlite3
     browser = Browser()
     asked = begin(alone, "corp", browser).query()
     with sqlite3.connect(alone.data / "fairway.db", timeout=30) as db:

@@ -2857,7 +2857,8 @@ export interface paths {
         /**
          * Begin to link an account at a provider
          * @description For browsers that have signed in by a session cookie: send them to the `url` of the answer. They come back with the
-         *     account linked. It has to be finished within ten minutes, in the same session.
+         *     account linked. It has to be finished within ten minutes, in the same session. Needs a sign-in or a
+         *     `POST /api/auth/confirm` of the last ten minutes.
          */
         post: operations["auth.identities.link"];
         delete?: never;
@@ -2878,7 +2879,7 @@ export interface paths {
         post?: never;
         /**
          * Unlink one of one's accounts at providers
-         * @description The last way to sign in cannot be taken away.
+         * @description The last way to sign in cannot be taken away. Needs a sign-in or a `POST /api/auth/confirm` of the last ten minutes.
          */
         delete: operations["auth.identities.unlink"];
         options?: never;

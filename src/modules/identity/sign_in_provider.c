@@ -185,6 +185,15 @@ Rc auth_providers_start(Ctx *cx, Call *call)
     return RC_OK;
 }
 
+static Rc check_recent(Ctx *cx)
+{
+    ctx_end(cx);
+    TRY(ctx_read_primary(cx));
+    Rc rc = factors_need_recent(cx);
+    ctx_end(cx);
+    return rc;
+}
+
 /* Not by a GET: a page of another site could send the browser there, to come back as its owner. */
 Rc auth_identities_link(Ctx *cx, Call *call)
 {
@@ -194,6 +203,7 @@ Rc auth_identities_link(Ctx *cx, Call *call)
     if (cx->actor.kind != ACTOR_USER || cx->actor.session_id.len == 0) {
         return fail(cx, RC_DENIED, "Sign in to link an account; an API key may not.");
     }
+    TRY(check_recent(cx));
     if (!provider) {
         return fail_field(cx, STR("/provider"), "is no sign-in provider");
     }
@@ -201,7 +211,6 @@ Rc auth_identities_link(Ctx *cx, Call *call)
     if (!is_local_path(return_to)) {
         return fail_field(cx, STR("/return_to"), "must be a path of this server, such as /catalog");
     }
-    ctx_end(cx);
     ProviderCall pc = provider_call(cx, provider);
     TRY(begin(&pc, call, return_to, user_id, &url));
     json_set_str(cx->arena, answer, "url", url);

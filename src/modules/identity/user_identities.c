@@ -60,6 +60,7 @@ Rc auth_identities_unlink(Ctx *cx, Call *call)
         return fail(cx, RC_DENIED, "Sign in to unlink an account; an API key may not.");
     }
     TRY(ctx_begin(cx));
+    TRY(factors_need_recent(cx));
     TRY(tx_one_i64(cx->tx, &identity_q_user_lock, PARAMS(P_STR(cx->actor.id)), &locked,
                    &cx->error));
     Rc rc = tx_one_str(cx->tx, &identity_q_identity_delete, PARAMS(P_STR(id), P_STR(cx->actor.id)),
