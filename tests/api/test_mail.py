@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Letters: invitations, links for a forgotten password, notices; and mail servers of all manners."""
+import datetime
+import functools
 import json
+import re
 import time
+import urllib.parse
 
 import pytest
 
+from support import totp
 from support.api import Api
 from support.identity import PASSWORD, first_admin, login, new_user
 from support.mail import MailServer, html_of, is_installed, text_of, token_of
-from support.server import FairwayServer
+from support.passkey import ES256, Authenticator
+from support.providers import Browser, LyingProvider
+from support.server import FairwayServer, run_cli
 from support.wait import until
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="python3-aiosmtpd is not installed")
@@ -158,6 +165,96 @@ def test_notices_go_to_the_address_before(world):
     entity["spec"]["profile"]["email"] = "third@example.org"
     assert world.admin.put(path, entity).status == 200
     assert "address" in world.mail.wait_for("after@example.org")["message"]["Subject"]
+
+
+def told(world, address, n, sentence):
+    """The n-th letter is about this, with its time, and has nothing that lets somebody in."""
+    row = world.mail.wait_for(address, n)
+    text = text_of(row)
+    assert row["message"]["Subject"] == "A change in how you sign in to Fairway" and sentence in text, text
+    at = datetime.datetime.strptime(re.search(r"\nOn (.{16} UTC), ", text).group(1), "%Y-%m-%d %H:%M UTC")
+    assert abs(at - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)) < datetime.timedelta(minutes=5)
+    assert world.url in text and "#one-time" not in row["data"]
+    return row["data"]
+
+
+def test_notices_of_second_factors(world):
+    """ASVS 6.3.7: whoever comes into an account another way is noticed by its owner."""
+    address = "factors@example.org"
+    user = new_user(world.admin, address, role=None)
+    secret = user.post("/api/auth/totp").json()["secret"]
+    codes = user.post("/api/auth/totp/confirm", {"code": totp.code(secret, totp.step_now())}).json()["recovery_codes"]
+    letters = [told(world, address, 1, "an authenticator app was added")]
+    options = user.post("/api/auth/passkeys/options").json()
+    origin = world.url.replace("127.0.0.1", "localhost")
+    added = user.post("/api/auth/passkeys", {"passkey": Authenticator(ES256).create(options, origin), "name": "http://evil.example"})
+    assert added.status == 200, added
+    letters.append(told(world, address, 2, "a passkey was added"))
+    assert user.delete("/api/auth/passkeys/" + added.json()["passkey"]["id"]).status == 204
+    letters.append(told(world, address, 3, "a passkey was removed"))
+    codes += user.post("/api/auth/recovery-codes").json()["recovery_codes"]
+    letters.append(told(world, address, 4, "new recovery codes were made"))
+    challenge = world.api.post("/api/auth/login", {"email": address, "password": PASSWORD}).json()["challenge"]
+    assert world.api.post("/api/auth/second-factor", {"challenge": challenge, "code": codes[0]}).status == 401, "none is told of it"
+    assert world.api.post("/api/auth/second-factor", {"challenge": challenge, "code": codes[10]}).status == 200
+    letters.append(told(world, address, 5, "a recovery code was used"))
+    assert user.delete("/api/auth/totp").status == 204
+    letters.append(told(world, address, 6, "the authenticator app was removed"))
+    assert world.admin.post(f"/api/users/{user.user['id']}/second-factors/reset").status == 204
+    letters.append(told(world, address, 7, "an administrator removed your second factors"))
+    for word in [secret, "evil.example", *codes]:
+        assert not any(word in letter for letter in letters)
+    assert len(world.mail.to(address)) == 7
+    assert not world.mail.to("admin@example.org"), "nobody else is told"
+
+
+def test_a_reset_by_whoever_has_the_database_is_told(world):
+    """The command queues the letter; the server sends it."""
+    address = "reset@example.org"
+    new_user(world.admin, address, role=None)
+    where = ["--data", str(world.data)] + (["--database", world.database_url] if world.database_url else [])
+    done = run_cli("users", "reset-second-factors", address, *where, env=world.mail.settings())
+    assert done.returncode == 0, done.stderr
+    assert "an administrator removed your second factors" in text_of(world.mail.wait_for(address))
+
+
+def test_notices_of_accounts_at_providers(binary):
+    """By its owner, and by an address the provider is trusted with: there somebody else could have done it."""
+    with MailServer() as mail, LyingProvider() as corp, LyingProvider() as other:
+        config = {"auth": {"allow": "127.0.0.1", "providers": {
+            "corp": corp.settings(title="Example login", sign_up=True, trusted_domains=["example.org"]),
+            "other": other.settings(title="Other login")}}}
+        with FairwayServer(auth=None, config=json.dumps(config), env=mail.settings()) as server:
+            server.mail, server.admin = mail, first_admin(server)
+            come = functools.partial(come_back, server)
+            address = "linked@example.org"
+            new_user(server.admin, address, role=None)
+            corp.claims.update(sub="s-1", email=address)
+            browser = Browser()
+            assert come(browser, "corp", corp, browser.get(server.url + "/api/auth/providers/corp/start")).fragment() == ""
+            told(server, address, 1, "an account at a sign-in provider was linked (Example login)")
+            me = json.loads(browser.get(server.url + "/api/auth/me").body)
+            headers = {"Accept": "application/json", "Content-Type": "application/json", "X-CSRF-Token": me["csrf_token"],
+                       "Sec-Fetch-Site": "same-origin"}
+            begun = browser.request("POST", server.url + "/api/auth/identities", '{"provider":"other"}', headers)
+            begun.headers.add_header("Location", json.loads(begun.body)["url"])
+            assert come(browser, "other", other, begun).fragment() == ""
+            told(server, address, 2, "an account at a sign-in provider was linked (Other login)")
+            listed = json.loads(browser.get(server.url + "/api/auth/identities").body)["items"]
+            gone = browser.request("DELETE", server.url + "/api/auth/identities/" + listed[1]["id"], None, headers)
+            assert gone.status == 204, gone
+            told(server, address, 3, "an account at a sign-in provider was unlinked (Other login)")
+            corp.claims.update(sub="s-2", email="fresh@example.org")  # an account that is new, and one that is only used
+            for _ in range(2):
+                fresh = Browser()
+                come(fresh, "corp", corp, fresh.get(server.url + "/api/auth/providers/corp/start"))
+            until(lambda: not jobs(server, "mail.send", "queued") and not jobs(server, "mail.send", "running"))
+            assert len(mail.to(address)) == 3 and not mail.to("fresh@example.org")
+
+
+def come_back(server, browser, provider, fake, begun):
+    query = urllib.parse.urlencode(fake.code(begun))
+    return browser.get(f"{server.url}/api/auth/providers/{provider}/callback?{query}")
 
 
 # ---- servers of all manners

@@ -108,6 +108,7 @@ Rc factors_changed(Ctx *cx, const char *action, Json *what)
                     &cx->error));
     }
     identity_changed(cx);
+    TRY(identity_notice_security(cx, user, action, STR_EMPTY));
     return audit_write(cx, action, "User", user, NULL, what);
 }
 
@@ -269,6 +270,7 @@ static Rc reset(Ctx *cx, Str id)
         PARAMS(P_STR(id), P_STR(STR_EMPTY), P_I64(time_now_us()), P_CSTR("second_factor_reset")),
         NULL, &cx->error));
     identity_changed(cx);
+    TRY(identity_notice_security(cx, id, "auth.second_factors_reset", STR_EMPTY));
     return audit_write(cx, "auth.second_factors_reset", "User", id, NULL, NULL);
 }
 

@@ -26,7 +26,7 @@ MUST_CHECK Rc factors_required(Ctx *cx, Str user_id, bool *ret);
 /* RC_DENIED to anybody but a person in a session of theirs. */
 MUST_CHECK Rc factors_need_session(Ctx *cx);
 /* In cx's write transaction, after one's own factors were changed: ends the other sessions, lifts
- * the limits of this one, writes the audit row. */
+ * the limits of this one, tells their owner by mail, writes the audit row. */
 MUST_CHECK Rc factors_changed(Ctx *cx, const char *action, Json *what);
 /* Before one is removed: RC_CONFLICT when it is the last and one is required. After it: recovery
  * codes go with the last. */

@@ -129,6 +129,10 @@ Rc identity_mail_link_run(Ctx *cx, Job *job);
 Rc identity_password_reset_run(Ctx *cx, Job *job);
 /* In cx's write transaction: somebody is told that their password was changed. */
 MUST_CHECK Rc identity_notice_password(Ctx *cx, Str email, Str name);
+/* In cx's write transaction: somebody is told that a way in of theirs has changed. action: one of
+ * the table in mails.c. what: of which provider, "" for none. Nobody without an address, and nobody
+ * who is deactivated, is told. */
+MUST_CHECK Rc identity_notice_security(Ctx *cx, Str user_id, const char *action, Str what);
 
 /* ---- api_keys.c */
 

@@ -12,6 +12,8 @@
 #include "platform/mail/mail.h"
 #include "platform/secrets/secrets.h"
 
+#include <string.h>
+
 #define LINK_JOB "identity.mail-link"
 #define RESET_JOB "identity.password-reset"
 #define ADDRESS_CONTEXT STR("identity.password-reset")
@@ -73,7 +75,7 @@ static Rc send_link(Ctx *cx, const Addressee *to)
     return mail_send(cx, &mail);
 }
 
-static bool may_have_link(const Addressee *to)
+static bool may_be_written_to(const Addressee *to)
 {
     return to->id.len > 0 && to->email.len > 0 && !str_is(to->status, "deactivated");
 }
@@ -90,7 +92,7 @@ Rc identity_mail_link_run(Ctx *cx, Job *job)
 {
     Addressee to;
     TRY(find_addressee(cx, &identity_q_user_by_id, json_str_at(job->payload, "user_id"), &to));
-    if (!may_have_link(&to)) {
+    if (!may_be_written_to(&to)) {
         job_log(cx, job, "not sent: the user is gone, deactivated or has no address by now");
         return RC_OK;
     }
@@ -159,7 +161,7 @@ Rc identity_password_reset_run(Ctx *cx, Job *job)
     TRY(secrets_open(cx->platform->secrets, cx->arena, json_str_at(job->payload, "address"),
                      ADDRESS_CONTEXT, &email, &cx->error));
     TRY(find_addressee(cx, &identity_q_addressee_by_email, email, &to));
-    return may_have_link(&to) ? send_link(cx, &to) : RC_OK;
+    return may_be_written_to(&to) ? send_link(cx, &to) : RC_OK;
 }
 
 static Rc queue_reset(Ctx *cx, Str email)
@@ -220,5 +222,64 @@ Rc identity_notice_address(Ctx *cx, Str before, Str after, Str name)
                        "an administrator.\n",
                        STR_ARG(name), STR_ARG(cx->platform->base_url));
     Mail mail = {before, STR("Your Fairway address was changed"), text};
+    return mail_queue(cx, &mail);
+}
+
+/* By the action of the audit row; that of a recovery code is auth.second_factor_passed there, or
+ * auth.confirmed. */
+static const struct {
+    const char *action, *sentence;
+} security_notices[] = {
+    {"auth.totp_added",           "an authenticator app was added"                                 },
+    {"auth.totp_removed",         "the authenticator app was removed"                              },
+    {"auth.passkey_added",        "a passkey was added"                                            },
+    {"auth.passkey_removed",      "a passkey was removed"                                          },
+    {"auth.recovery_codes_made",  "new recovery codes were made; those before do not work any more"},
+    {"auth.recovery_code_used",   "a recovery code was used in place of your app or passkey"       },
+    {"auth.second_factors_reset",
+     "an administrator removed your second factors and ended your sessions"                        },
+    {"auth.identity_linked",      "an account at a sign-in provider was linked"                    },
+    {"auth.identity_unlinked",    "an account at a sign-in provider was unlinked"                  },
+};
+
+static const char *security_sentence(const char *action)
+{
+    for (size_t i = 0; i < ARRAY_LEN(security_notices); i++) {
+        if (strcmp(security_notices[i].action, action) == 0) {
+            return security_notices[i].sentence;
+        }
+    }
+    return NULL;
+}
+
+/* "2026-11-26 09:30 UTC" */
+static Str minute_of(Arena *arena, int64_t us)
+{
+    Str at = time_rfc3339_dup(arena, us), day = str_sub(at, 0, 10), minute = str_sub(at, 11, 16);
+    return str_fmt(arena, "%.*s %.*s UTC", STR_ARG(day), STR_ARG(minute));
+}
+
+Rc identity_notice_security(Ctx *cx, Str user_id, const char *action, Str what)
+{
+    Addressee to;
+    const char *sentence = security_sentence(action);
+    ASSERT(sentence);
+    if (!mail_is_configured(cx->platform)) {
+        return RC_OK;
+    }
+    TRY(read_addressee(cx, &identity_q_user_by_id, user_id, &to));
+    if (!may_be_written_to(&to) || !mail_address_is_valid(to.email)) {
+        return RC_OK;
+    }
+    Str when = minute_of(cx->arena, time_now_us()),
+        detail = what.len ? str_fmt(cx->arena, " (%.*s)", STR_ARG(what)) : STR_EMPTY;
+    Str text =
+        str_fmt(cx->arena,
+                "Hello %.*s,\n\nhow you sign in was changed at\n%.*s\n\nOn %.*s, %s%.*s.\n\nIf "
+                "you did not expect this, change your password and ask an administrator at "
+                "once to end your sessions.\n",
+                STR_ARG(to.name), STR_ARG(cx->platform->base_url), STR_ARG(when), sentence,
+                STR_ARG(detail));
+    Mail mail = {to.email, STR("A change in how you sign in to Fairway"), text};
     return mail_queue(cx, &mail);
 }

@@ -93,6 +93,13 @@ static Rc write_linked(ProviderCall *pc, const ProviderPerson *person, Str user_
     return audit_write(cx, "auth.identity_linked", "User", user_id, NULL, what);
 }
 
+/* An account that was here before can be entered another way now: its owner is told. */
+static Rc note_linked(ProviderCall *pc, const ProviderPerson *person, Str user_id, const char *how)
+{
+    TRY(write_linked(pc, person, user_id, how));
+    return identity_notice_security(pc->cx, user_id, "auth.identity_linked", pc->provider->title);
+}
+
 /* ---- new people */
 
 /* As the contract has it for users. */
@@ -169,7 +176,7 @@ static Rc first_time(ProviderCall *pc, const ProviderPerson *person, Str *ret_id
     if (str_is(status, "invited")) {
         TRY(activate(cx, *ret_id));
     }
-    return write_linked(pc, person, *ret_id, "address");
+    return note_linked(pc, person, *ret_id, "address");
 }
 
 Rc provider_user(ProviderCall *pc, const ProviderPerson *person, Str *ret_id, Str *ret_name)
@@ -209,5 +216,5 @@ Rc provider_link(ProviderCall *pc, const ProviderPerson *person, Str user_id)
         return provider_fail(pc, PROVIDER_DEACTIVATED, "deactivated");
     }
     TRY(put_identity(pc, person, user_id));
-    return rc == RC_OK ? RC_OK : write_linked(pc, person, user_id, "its owner");
+    return rc == RC_OK ? RC_OK : note_linked(pc, person, user_id, "its owner");
 }

@@ -27,7 +27,9 @@ static Rc use_recovery_code(Ctx *cx, Str user_id, Str code)
     }
     TRY(tx_exec(cx->tx, &factors_q_recovery_code_use,
                 PARAMS(P_STR(hash), P_STR(user_id), P_I64(time_now_us())), &changed, &cx->error));
-    return changed == 1 ? RC_OK : RC_NOT_FOUND;
+    return changed == 1
+               ? identity_notice_security(cx, user_id, "auth.recovery_code_used", STR_EMPTY)
+               : RC_NOT_FOUND;
 }
 
 /* The row of the failures is held from here to the end of the transaction: of many callers at once

@@ -51,6 +51,13 @@ static Rc check_way_left(Ctx *cx, Str id)
                            "an administrator for a link that sets a password.");
 }
 
+/* The provider may have gone from the settings. */
+static Str title_of(Str id)
+{
+    const Provider *provider = provider_find(id);
+    return provider ? provider->title : id;
+}
+
 Rc auth_identities_unlink(Ctx *cx, Call *call)
 {
     Json *what = json_object(cx->arena);
@@ -71,6 +78,7 @@ Rc auth_identities_unlink(Ctx *cx, Call *call)
     TRY(rc);
     TRY(check_way_left(cx, id));
     json_set_str(cx->arena, what, "provider", provider);
+    TRY(identity_notice_security(cx, cx->actor.id, "auth.identity_unlinked", title_of(provider)));
     TRY(audit_write(cx, "auth.identity_unlinked", "User", cx->actor.id, what, NULL));
     TRY(ctx_commit(cx));
     reply_empty(call, 204);
