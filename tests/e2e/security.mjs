@@ -183,6 +183,98 @@ export function security({ url, shoot, accessible }) {
       assert.ok(!codes.some((code) => renewed.includes(code)));
     },
 
+    // With a real OpenID Provider: an account of it is linked, unlinked, and not linked.
+    async linking(page) {
+      await page.route((address) => !["127.0.0.1", "localhost"].includes(address.hostname), (route) => route.fulfill({ status: 200, body: "" }));
+      await firstAdmin(page);
+      await openSecurity(page);
+      await authenticator(page);
+      await page.click("#providers button:has-text('Link Example login')");
+      await page.fill("input[name=login]", "grace");
+      await page.fill("input[name=password]", "any");
+      await page.click("button[type=submit]");
+      await page.click("button[type=submit]"); // consents
+      await page.waitForSelector("#providers li");
+      assert.equal(page.url(), `${url}/security`, "where it began");
+      assert.match(await page.textContent("#providers li"), /^Example login.*grace@example\.org · linked .* · used /);
+      assert.equal(await page.isVisible("#providers button:has-text('Link Example')"), false, "it is linked already");
+      await accessible(page, "security, an account linked");
+
+      await setUpApp(page);
+      await page.click("text=I have kept them");
+      await page.waitForSelector(".new-codes", { state: "detached" });
+      await page.click("#passkeys button:has-text('Add a passkey')");
+      await page.waitForSelector("#passkeys li");
+      await shoot(page, "security-everything");
+
+      await signOut(page);
+      await page.waitForSelector("a:has-text('Sign in with Example login')");
+      await shoot(page, "signin-everything");
+      await accessible(page, "sign-in with everything");
+      await password(page);
+      await shoot(page, "second-step-everything");
+      await accessible(page, "second step with everything");
+      await page.click("text=Start over");
+      await page.click("a:has-text('Sign in with Example login')"); // nothing more is asked for
+      await page.waitForSelector("text=Sign out");
+
+      await openSecurity(page);
+      await page.click("#providers button:has-text('Unlink')");
+      await page.waitForSelector("dialog:has-text('Unlink grace@example.org at Example login?')");
+      await shoot(page, "security-unlink");
+      await accessible(page, "security, unlinking");
+      await page.keyboard.press("Escape");
+      assert.equal(await page.$$eval("#providers li", (all) => all.length), 1, "Escape unlinks nothing");
+      await page.click("#providers button:has-text('Unlink')");
+      await page.click("dialog button:has-text('Unlink')");
+      await page.waitForSelector("#providers button:has-text('Link Example login')");
+      assert.equal(await page.isVisible("#providers li"), false);
+
+      await page.context().clearCookies({ domain: "127.0.0.1" }); // the provider does not know the browser any more
+      await page.click("#providers button:has-text('Link Example login')");
+      await page.click("a:has-text('Cancel')");
+      await page.waitForSelector("#providers [role=alert]:has-text('cancelled at the provider')");
+      assert.equal(page.url(), `${url}/security`, "the address line does not keep the word");
+      await shoot(page, "security-link-failed");
+      await accessible(page, "security, linking failed");
+      await page.reload();
+      await page.waitForSelector("#providers");
+      assert.equal(await page.isVisible("#providers [role=alert]:has-text('cancelled')"), false, "it is told once");
+    },
+
+    // Some time after signing in: it is asked first who it is, and the provider's sign-in says it, too.
+    async linkingLater(page) {
+      await page.route((address) => !["127.0.0.1", "localhost"].includes(address.hostname), (route) => route.fulfill({ status: 200, body: "" }));
+      await firstAdmin(page);
+      await page.route("**/api/auth/second-factors", async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...(await response.json()), confirmed_until: "2026-01-01T00:00:00.000Z" } });
+      });
+      await openSecurity(page);
+      await page.click("#providers button:has-text('Link Example login')");
+      await page.waitForSelector("dialog:has-text('Show that it is you')");
+      assert.equal(await page.isVisible("dialog a"), false, "nothing is linked yet");
+      await page.fill("dialog input[name=password]", PASSWORD);
+      await page.keyboard.press("Enter");
+      await page.fill("input[name=login]", "grace");
+      await page.fill("input[name=password]", "any");
+      await page.click("button[type=submit]");
+      await page.click("button[type=submit]");
+      await page.waitForSelector("#providers li");
+      await page.click("#providers button:has-text('Unlink')");
+      await page.click("dialog button:has-text('Unlink')");
+      await page.waitForSelector("dialog a:has-text('Sign in with Example login again')");
+      await shoot(page, "security-confirm-provider");
+      await accessible(page, "security, who one is, by a provider");
+      await page.unroute("**/api/auth/second-factors");
+      await page.click("dialog a:has-text('Sign in with Example login again')");
+      await page.waitForFunction(() => !document.querySelector("dialog") && document.querySelector("#providers li"));
+      assert.equal(page.url(), `${url}/security`);
+      await page.click("#providers button:has-text('Unlink')");
+      await page.click("dialog button:has-text('Unlink')");
+      await page.waitForSelector("#providers button:has-text('Link Example login')");
+    },
+
     // On a server that requires a second factor.
     async required(page) {
       await firstAdmin(page);
@@ -195,7 +287,7 @@ export function security({ url, shoot, accessible }) {
       await page.click("text=I have kept them");
       await page.waitForSelector("#sessions");
       await page.click("header nav a:has-text('Catalog')");
-      await page.waitForSelector("text=The catalog is empty");
+      await page.waitForSelector("td.name a:has-text('Administrator')"); // people are entities
     },
   };
 }

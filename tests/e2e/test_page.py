@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page at / in Chromium, against the real program: every scenario of page.mjs, each look of it free of
 accessibility violations. FAIRWAY_SHOTS=folder keeps pictures to look at."""
+import contextlib
 import json
 import os
 import pathlib
@@ -74,22 +75,30 @@ def test_sign_in(packages, new_server, monkeypatch):
     play(packages, server.url, "signin")
 
 
-def test_sign_in_by_a_provider(packages, binary):
-    """By its button, through the forms of a real OpenID Provider, to the page that was asked for."""
+@contextlib.contextmanager
+def server_with_provider(host="127.0.0.1"):
+    """A server, known by host, with a real OpenID Provider."""
     why = OpenIdProvider.install()
     if why:
         pytest.skip(why)
     port = free_port()
-    with OpenIdProvider(f"http://127.0.0.1:{port}/api/auth/providers/corp/callback") as provider:
+    base = f"http://{host}:{port}"
+    with OpenIdProvider(f"{base}/api/auth/providers/corp/callback") as provider:
         settings = provider.settings(title="Example login", trusted_domains=["example.org"])
-        server = FairwayServer(auth=None, env=NO_LIMITS,
-                               config=json.dumps({"auth": {"allow": "127.0.0.1", "providers": {"corp": settings}}}))
+        server = FairwayServer(auth=None, env=NO_LIMITS, config=json.dumps({
+            "server": {"base_url": base}, "auth": {"allow": "127.0.0.1", "providers": {"corp": settings}}}))
         server.port = port
         with server:
-            admin = first_admin(server)
-            invited = admin.post("/api/users", {"email": "grace@example.org", "name": "Grace Hopper"})
-            grant(admin, invited.json()["id"], "viewer")
-            play(packages, server.url, "provider")
+            yield server
+
+
+def test_sign_in_by_a_provider(packages, binary):
+    """By its button, through the forms of a real OpenID Provider, to the page that was asked for."""
+    with server_with_provider() as server:
+        admin = first_admin(server)
+        invited = admin.post("/api/users", {"email": "grace@example.org", "name": "Grace Hopper"})
+        grant(admin, invited.json()["id"], "viewer")
+        play(packages, server.url, "provider")
 
 
 def component(name, description):

@@ -3,7 +3,7 @@
 virtual authenticator."""
 import pytest
 
-from e2e.test_page import packages, play  # noqa: F401
+from e2e.test_page import packages, play, server_with_provider  # noqa: F401
 from support.identity import NO_LIMITS, link_of
 
 
@@ -14,3 +14,11 @@ def test_security(packages, new_server, monkeypatch, scenario):  # noqa: F811
     server = new_server(auth=None, env=NO_LIMITS, config=config)
     monkeypatch.setenv("ONE_TIME", link_of(server))
     play(packages, server.url.replace("127.0.0.1", "localhost"), scenario)
+
+
+@pytest.mark.parametrize("scenario", ["linking", "linkingLater"])
+def test_linking(packages, binary, monkeypatch, scenario):  # noqa: F811
+    """ASVS 7.5.1: an account at a provider is linked and unlinked, by somebody who has shown lately who they are."""
+    with server_with_provider("localhost") as server:
+        monkeypatch.setenv("ONE_TIME", link_of(server))
+        play(packages, server.url.replace("127.0.0.1", "localhost"), scenario)

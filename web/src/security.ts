@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One's own security: codes of an app, passkeys, recovery codes, sessions.
+// One's own security: codes of an app, passkeys, recovery codes, accounts at providers, sessions.
 import { encode } from "uqr";
 import * as account from "./account";
 import { get } from "./api";
@@ -10,6 +10,7 @@ import { failure } from "./panels";
 import * as passkeys from "./passkeys";
 import type { components } from "./schema";
 import { action, attempt, field } from "./signin";
+import * as elsewhere from "./signin_providers";
 
 type Schemas = components["schemas"];
 type Factors = Schemas["SecondFactors"];
@@ -19,7 +20,10 @@ interface View {
   factors: Factors;
   passkeys: Schemas["Passkey"][];
   sessions: Schemas["Session"][];
+  providers: elsewhere.Provider[];
+  identities: Schemas["UserIdentity"][];
   codes: string[]; // recovery codes just made, shown until they are put away
+  failure: string; // why linking an account did not work
 }
 
 function card(id: string, title: string, ...children: Child[]): HTMLElement {
@@ -77,7 +81,8 @@ async function confirmed(view: View): Promise<boolean> {
       byForm.closest("dialog")?.close("done");
     })
     : null;
-  return (await ask("Show that it is you", byForm, byPasskey).closed) === "done";
+  const again = view.providers.filter((one) => linkOf(view, one)).map((one) => elsewhere.signInLink(one, `Sign in with ${one.title} again`));
+  return (await ask("Show that it is you", byForm, byPasskey, again.length > 0 && h("div", { class: "providers" }, ...again)).closed) === "done";
 }
 
 /** Does it, after asking who it is where that is needed, and shows anew. */
@@ -225,6 +230,39 @@ function recoveryCard(view: View): HTMLElement | null {
     }));
 }
 
+// ---- accounts at providers
+
+function linkOf(view: View, provider: elsewhere.Provider): Schemas["UserIdentity"] | undefined {
+  return view.identities.find((one) => one.provider === provider.id);
+}
+
+function identityItem(view: View, one: Schemas["UserIdentity"]): HTMLElement {
+  const title = view.providers.find((provider) => provider.id === one.provider)?.title ?? one.provider;
+  const unlink = change(view, () => account.send("DELETE", `/api/auth/identities/${encodeURIComponent(one.id)}`));
+  return h("li", { class: "row" },
+    h("div", null, h("strong", null, title), h("div", { class: "faint" }, one.label ? `${one.label} · ` : "", "linked ", when(one.created_at), " · used ", when(one.last_used_at))),
+    h("div", { class: "buttons" }, action("Unlink", async () => {
+      if (await sure(`Unlink ${one.label ?? "the account"} at ${title}?`, "It does not sign you in any more. The account itself stays as it is.", "Unlink")) await unlink();
+    })));
+}
+
+/** Leaves the page for the provider, which sends the browser back here. */
+async function link(view: View, provider: elsewhere.Provider): Promise<void> {
+  if (!(await confirmed(view))) return;
+  const { url } = await account.send<Schemas["IdentityLinkBegun"]>("POST", "/api/auth/identities", { provider: provider.id, return_to: location.pathname });
+  location.assign(url);
+}
+
+function providersCard(view: View): HTMLElement | null {
+  const free = view.providers.filter((one) => !linkOf(view, one));
+  if (view.providers.length === 0 && view.identities.length === 0) return null;
+  return card("providers", "Sign-in providers",
+    h("p", { class: "faint" }, "Accounts elsewhere that sign you in here. Nothing else is asked for then: no password and no second factor."),
+    view.failure && h("p", { role: "alert", class: "bad" }, view.failure),
+    view.identities.length > 0 && h("ul", { class: "rows" }, ...view.identities.map((one) => identityItem(view, one))),
+    free.length > 0 && h("div", { class: "buttons start" }, ...free.map((one) => action(`Link ${one.title}`, () => link(view, one)))));
+}
+
 // ---- sessions
 
 /** "Chrome on Linux" */
@@ -259,19 +297,27 @@ function draw(view: View): void {
     isMissing && h("section", { class: "panel warn-edge", role: "status" }, h("h2", null, "Set up a second factor to go on"),
       h("p", null, "It is required here. An authenticator app or a passkey will do; after that everything is open to you.")),
     view.codes.length > 0 && newCodes(view),
-    h("div", { class: "stack" }, totpCard(view), passkeysCard(view), recoveryCard(view), sessionsCard(view)));
+    h("div", { class: "stack" }, totpCard(view), passkeysCard(view), recoveryCard(view), providersCard(view), sessionsCard(view)));
   view.main.querySelector<HTMLElement>(".new-codes")?.focus();
+  if (view.failure) view.main.querySelector("#providers")?.scrollIntoView({ block: "nearest" });
 }
 
+/** Draws only if the person has not gone elsewhere meanwhile. */
 async function load(main: HTMLElement, codes: string[]): Promise<void> {
+  const place = location.pathname;
   try {
     const me = await account.me();
-    const factors = await get<Factors>("/api/auth/second-factors");
-    const keys = await get<Schemas["PasskeyList"]>("/api/auth/passkeys");
-    const sessions = me?.second_factor_missing ? { items: [] } : await get<Schemas["SessionList"]>("/api/auth/sessions");
-    draw({ main, factors, passkeys: keys.items, sessions: sessions.items, codes });
+    const [factors, keys, sessions, identities, providers] = await Promise.all([
+      get<Factors>("/api/auth/second-factors"),
+      get<Schemas["PasskeyList"]>("/api/auth/passkeys"),
+      me?.second_factor_missing ? { items: [] } : get<Schemas["SessionList"]>("/api/auth/sessions"),
+      get<Schemas["UserIdentityList"]>("/api/auth/identities"),
+      elsewhere.providers(),
+    ]);
+    if (location.pathname !== place) return;
+    draw({ main, factors, passkeys: keys.items, sessions: sessions.items, identities: identities.items, providers, codes, failure: elsewhere.takeFailure() });
   } catch (cause) {
-    replace(main, failure(cause, () => void load(main, codes)));
+    if (location.pathname === place) replace(main, failure(cause, () => void load(main, codes)));
   }
 }
 

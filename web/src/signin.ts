@@ -6,7 +6,7 @@ import { h, replace } from "./dom";
 import * as passkeys from "./passkeys";
 import * as reset from "./reset";
 import type { components } from "./schema";
-import { mountProviders } from "./signin_providers";
+import { hasFailed, mountProviders } from "./signin_providers";
 
 type SecondStep = components["schemas"]["SecondFactorRequired"];
 type Values = Record<string, string>;
@@ -145,5 +145,7 @@ export async function showWho(bar: HTMLElement): Promise<void> {
     location.replace("/");
   });
   bar.append(h("a", { class: "who", href: "/security", "data-section": "security" }, "Security"), out);
-  if (me.second_factor_missing && location.pathname !== "/security") location.replace("/security");
+  if (location.pathname === "/security") return;
+  if (me.second_factor_missing) location.replace("/security");
+  else if (hasFailed()) location.replace(`/security${location.hash}`); // an account was to be linked
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Buttons of the providers to sign in with, and what is told when one of them sent somebody back without success.
 import { h } from "./dom";
+import type { components } from "./schema";
 
-interface Provider {
-  id: string;
-  title: string;
-}
+export type Provider = components["schemas"]["SignInProvider"];
 
 const failures: Record<string, string> = {
   unavailable: "The provider does not answer. Try again in a while.",
@@ -20,13 +18,29 @@ const failures: Record<string, string> = {
   taken: "That account is linked to somebody else here.",
 };
 
-/** The word in "#sign-in-failed=…", which the address line does not keep. */
-function takeFailure(): string {
-  const start = "#sign-in-failed=";
-  if (!location.hash.startsWith(start)) return "";
-  const word = location.hash.slice(start.length);
+const START = "#sign-in-failed=";
+
+export function hasFailed(): boolean {
+  return location.hash.startsWith(START);
+}
+
+/** The sentence for the word in "#sign-in-failed=…", which the address line does not keep. */
+export function takeFailure(): string {
+  if (!hasFailed()) return "";
+  const word = location.hash.slice(START.length);
   history.replaceState(null, "", location.pathname + location.search);
   return (Object.hasOwn(failures, word) && failures[word]) || "Signing in did not work. Begin again.";
+}
+
+export async function providers(): Promise<Provider[]> {
+  const response = await fetch("/api/auth/providers", { headers: { Accept: "application/json" } }).catch(() => null);
+  return response?.ok ? ((await response.json()) as { items: Provider[] }).items : [];
+}
+
+/** Goes to the provider, and comes back to this address. */
+export function signInLink(provider: Provider, label: string): HTMLElement {
+  const query = new URLSearchParams({ return_to: location.pathname + location.search });
+  return h("a", { class: "button", href: `/api/auth/providers/${encodeURIComponent(provider.id)}/start?${query}` }, label);
 }
 
 /** Below the form for the password in main: a button for each provider. */
@@ -35,10 +49,7 @@ export async function mountProviders(main: HTMLElement): Promise<void> {
   const failure = takeFailure();
   const message = form?.querySelector("[role=alert]");
   if (message && failure) message.textContent = failure;
-  const response = await fetch("/api/auth/providers", { headers: { Accept: "application/json" } }).catch(() => null);
-  const providers = response?.ok ? ((await response.json()) as { items: Provider[] }).items : [];
-  if (!form?.isConnected || providers.length === 0) return;
-  const query = new URLSearchParams({ return_to: location.pathname + location.search });
-  const buttons = providers.map((p) => h("a", { class: "button", href: `/api/auth/providers/${encodeURIComponent(p.id)}/start?${query}` }, `Sign in with ${p.title}`));
-  form.append(h("div", { class: "providers" }, ...buttons));
+  const all = await providers();
+  if (!form?.isConnected || all.length === 0) return;
+  form.append(h("div", { class: "providers" }, ...all.map((one) => signInLink(one, `Sign in with ${one.title}`))));
 }
