@@ -11,7 +11,7 @@ import pytest
 
 from support import wait
 from support.api import Api
-from support.identity import PASSWORD, first_admin, link_of, login, new_user
+from support.identity import NO_LIMITS, PASSWORD, first_admin, link_of, login, new_user
 from support.server import FairwayServer
 
 HOUR_US = 3600 * 1_000_000
@@ -19,7 +19,7 @@ HOUR_US = 3600 * 1_000_000
 
 @pytest.fixture(scope="module")
 def server(binary):
-    with FairwayServer(auth=None) as running:
+    with FairwayServer(auth=None, env=NO_LIMITS) as running:
         running.link = link_of(running)
         running.admin = first_admin(running)
         yield running

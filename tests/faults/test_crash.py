@@ -48,7 +48,11 @@ INVARIANTS = {
             ON e.subject = ref
         WHERE kind = 'component' AND (e.n IS NULL OR e.n <> 1)""",
     "created entities that are not there": """
-        SELECT subject FROM events WHERE type = 'catalog.entity.created' AND subject NOT IN (SELECT ref FROM entities)""",
+        SELECT subject FROM events WHERE type = 'catalog.entity.created' AND subject NOT IN (SELECT ref FROM entities)
+            AND subject NOT IN (SELECT subject FROM events WHERE type = 'catalog.entity.deleted')""",
+    "teams whose group is not there, and groups whose team is not": """
+        SELECT entity_ref FROM teams WHERE deleted_at IS NULL AND entity_ref NOT IN (SELECT ref FROM entities)
+        UNION ALL SELECT entity_ref FROM teams t WHERE deleted_at IS NOT NULL AND entity_ref IN (SELECT ref FROM entities)""",
 }
 
 

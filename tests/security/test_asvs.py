@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from support import wait
 from support.api import Api
 from support.identity import PASSWORD, login, new_user
 from support.server import ROOT
@@ -16,8 +17,13 @@ TEXTS = ("/", "/metrics", "/api", "/api/openapi.json", "/api/auth/jwks.json", "/
 ORGANIZATION = "00000000-0000-7000-8000-000000000001"
 
 
-def logged(server, event):
-    return [json.loads(line) for line in server.log().splitlines() if f'"event":"{event}"' in line]
+def logged(server, event, request_id):
+    """The line about this request; it is written after the answer."""
+    def found():
+        lines = [json.loads(line) for line in server.log().splitlines() if f'"event":"{event}"' in line and line.endswith("}")]
+        return [line for line in lines if line["request_id"] == request_id]
+    [line] = wait.until(found)
+    return line
 
 
 def raw(server, request):
@@ -316,7 +322,7 @@ def test_v15_3_7_one_parameter_has_one_value(locked, admin):
 
 def test_v16_2_1_who_when_where_what(locked, admin):
     admin.get("/api/teams", headers={"X-Request-Id": "asvs-16-2-1"})
-    [line] = [entry for entry in logged(locked, "http.request") if entry["request_id"] == "asvs-16-2-1"]
+    line = logged(locked, "http.request", "asvs-16-2-1")
     assert line["actor"] == admin.user["id"] and line["address"] == "127.0.0.1" and line["operation"] == "teams.list"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line["time"]), "V16.2.2: UTC"
 
@@ -334,7 +340,7 @@ def test_v16_3_1_sign_ins_are_recorded(locked, admin):
 def test_v16_3_2_refusals_are_logged(locked, admin):
     user = new_user(admin, "refused@example.org", role=None)
     assert user.get("/api/teams", headers={"X-Request-Id": "asvs-16-3-2"}).status == 403
-    [line] = [entry for entry in logged(locked, "access.denied") if entry["request_id"] == "asvs-16-3-2"]
+    line = logged(locked, "access.denied", "asvs-16-3-2")
     assert line["actor"] == user.user["id"] and (line["on"], line["action"]) == ("Team", "read")
 
 
