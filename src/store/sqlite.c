@@ -16,7 +16,6 @@ enum {
     CACHE_DEFAULT_KIB = 16 * 1024,
     CACHE_MIN_KIB = 256,
     BUSY_SLEEP_MAX_MS = 20,
-    SAVEPOINT_MEMORY = 8 * 1024 * 1024,
 };
 
 /* ---- connections ---- */
@@ -71,7 +70,7 @@ static void sql_lower(sqlite3_context *cx, int n, sqlite3_value **args)
     arena_reset(conn->scratch);
 }
 
-static Rc conn_configure(SqliteConn *conn, bool read_only, int cache_kib, Error *err)
+static Rc conn_configure(SqliteConn *conn, int cache_kib, Error *err)
 {
     char pragmas[256];
 
@@ -93,9 +92,9 @@ static Rc conn_configure(SqliteConn *conn, bool read_only, int cache_kib, Error 
     }
     /* LIKE minds the case on PostgreSQL, so it does here. */
     snprintf(pragmas, sizeof(pragmas),
-             "PRAGMA foreign_keys=ON; PRAGMA temp_store=%s; PRAGMA mmap_size=0;"
+             "PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;"
              "PRAGMA case_sensitive_like=ON; PRAGMA cache_size=-%d",
-             read_only ? "MEMORY" : "FILE", MAX(cache_kib, CACHE_MIN_KIB));
+             MAX(cache_kib, CACHE_MIN_KIB));
     return sqlite_run(conn, pragmas, err);
 }
 
@@ -108,7 +107,7 @@ Rc sqlite_conn_open(SqliteConn *conn, const SqliteDb *db, bool read_only, int ca
     int code = sqlite3_open_v2(db->path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     Rc rc = code == SQLITE_OK ? RC_OK : sqlite_error(conn, code, "open", err);
     if (rc == RC_OK) {
-        rc = conn_configure(conn, read_only, cache_kib, err);
+        rc = conn_configure(conn, cache_kib, err);
     }
     if (rc != RC_OK) {
         sqlite_conn_close(conn);
@@ -129,33 +128,46 @@ void sqlite_conn_close(SqliteConn *conn)
 
 /* ---- opening ---- */
 
-/* Pages that a savepoint may have to bring back are kept in one piece of SAVEPOINT_MEMORY, and
- * beyond it in a file. With temp_store=MEMORY it would be pieces of 1 KiB, some 200 for a small
- * change. The piece comes and goes with every transaction, so one is kept; what was never touched
- * of it takes no memory. */
+/* Pages that a savepoint may have to bring back are kept by SQLite in pieces of 1 KiB, some 200 for
+ * a small change, that come and go with every transaction: some of them are kept. */
+enum { PIECE = 1024, PIECES_MAX = 1024 };
+typedef struct Piece {
+    struct Piece *next;
+} Piece;
 static sqlite3_mem_methods plain_memory;
-static _Atomic(void *) spare_piece;
-
-static bool is_piece(int size)
-{
-    return size >= SAVEPOINT_MEMORY && size < SAVEPOINT_MEMORY + (int)(8 * KIB);
-}
+static atomic_flag pieces_taken = ATOMIC_FLAG_INIT;
+static Piece *pieces; /* guarded by pieces_taken; whoever does not get that goes without */
+static unsigned n_pieces;
 
 static void *piece_malloc(int size)
 {
-    void *piece = is_piece(size) ? atomic_exchange(&spare_piece, NULL) : NULL;
-    if (piece && plain_memory.xSize(piece) < size) {
-        plain_memory.xFree(piece);
-        piece = NULL;
+    Piece *piece = NULL;
+    if (size == PIECE && !atomic_flag_test_and_set_explicit(&pieces_taken, memory_order_acquire)) {
+        piece = pieces;
+        if (piece) {
+            pieces = piece->next;
+            n_pieces--;
+        }
+        atomic_flag_clear_explicit(&pieces_taken, memory_order_release);
     }
     return piece ? piece : plain_memory.xMalloc(size);
 }
 
 static void piece_free(void *p)
 {
-    void *none = NULL;
-    if (!is_piece(plain_memory.xSize(p)) ||
-        !atomic_compare_exchange_strong(&spare_piece, &none, p)) {
+    bool is_kept = false;
+    if (plain_memory.xSize(p) / 16 == PIECE / 16 &&
+        !atomic_flag_test_and_set_explicit(&pieces_taken, memory_order_acquire)) {
+        is_kept = n_pieces < PIECES_MAX;
+        if (is_kept) {
+            Piece *piece = p;
+            piece->next = pieces;
+            pieces = piece;
+            n_pieces++;
+        }
+        atomic_flag_clear_explicit(&pieces_taken, memory_order_release);
+    }
+    if (!is_kept) {
         plain_memory.xFree(p);
     }
 }
@@ -168,9 +180,7 @@ static void configure_savepoints(void)
     sqlite3_mem_methods memory = plain_memory;
     memory.xMalloc = piece_malloc;
     memory.xFree = piece_free;
-    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &memory) == SQLITE_OK) {
-        IGNORE(sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, SAVEPOINT_MEMORY));
-    }
+    IGNORE(sqlite3_config(SQLITE_CONFIG_MALLOC, &memory)); /* then without */
 }
 
 static void configure_library(void)

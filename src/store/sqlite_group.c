@@ -13,10 +13,13 @@
  *   A:                waits ----------------------------------------------------> done
  *   B:                                       waits -----------------------------> done
  *
- * An undone member rolls back to its savepoint and harms nobody. Foreign keys it deferred are
- * checked when it releases, not at the COMMIT, where they would fail the others. If the COMMIT
- * fails, or SQLite itself undoes the whole transaction (disk full, I/O error, a write that was cut
- * at its deadline), every member is told so: none of them has been acknowledged yet. */
+ * The first member needs no savepoint: while nobody else is in the transaction, undoing it is a
+ * ROLLBACK. So a bulk read, which is mostly alone, keeps no copies of the pages it changes. Any
+ * other member that is undone rolls back to its savepoint and harms nobody. Foreign keys it
+ * deferred are checked when it releases, not at the COMMIT, where they would fail the others. If
+ * the COMMIT fails, or SQLite itself undoes the whole transaction (disk full, I/O error, a write
+ * that was cut at its deadline), every member is told so: none of them has been acknowledged yet.
+ */
 #include "base/time.h"
 
 #include "store/sqlite_priv.h"
@@ -304,9 +307,13 @@ Rc writer_member_begin(SqliteDb *db, Tx **ret, Error *err)
 {
     Writer *writer = &db->writer;
 
-    TRY(sqlite_run_query(&writer->conn, &q_member, err));
+    bool is_alone = writer->group->members == 0;
+    if (!is_alone) {
+        TRY(sqlite_run_query(&writer->conn, &q_member, err));
+    }
     writer->group->released = writer->group->shared;
     SqliteTx *tx = store_alloc(1, sizeof(*tx));
+    tx->is_alone = is_alone;
     tx->base.db = &db->base;
     tx->conn = &writer->conn;
     *ret = &tx->base;
@@ -333,6 +340,13 @@ static void member_undo(SqliteTx *tx, Writer *writer)
     error_clear(&error);
     writer->group->shared = writer->group->released;
     if (writer->group->failed) {
+        return;
+    }
+    if (tx->is_alone) {
+        if (sqlite_run_query(&writer->conn, &q_rollback, &error) != RC_OK ||
+            sqlite_run_query(&writer->conn, &q_begin, &error) != RC_OK) {
+            group_fail(writer, &error);
+        }
         return;
     }
     if (sqlite_run_query(&writer->conn, &q_undo, &error) != RC_OK ||
@@ -369,7 +383,7 @@ Rc writer_member_end(Tx *base, Rc rc, Error *err)
     }
     error_clear(&error);
     if (!writer->group->failed &&
-        (sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK ||
+        ((!tx->is_alone && sqlite_run_query(&writer->conn, &q_release, &error) != RC_OK) ||
          (tx->ran_script && sqlite_run_query(&writer->conn, &q_immediate_fks, &error) != RC_OK))) {
         group_fail(writer, &error);
     }

@@ -64,6 +64,7 @@ typedef struct SqliteTx {
     Tx base;
     SqliteConn *conn;
     bool ran_script; /* which may have deferred foreign keys */
+    bool is_alone;   /* no savepoint: nobody else was in the transaction when it began */
 } SqliteTx;
 
 /* Readers lie on cache lines of their own, since every read writes `taken` and `reads`. */
