@@ -216,6 +216,40 @@ static void test_task_outcomes(void **state)
     assert_int_equal(same.committed + undone.committed, 0);
 }
 
+/* It touches many pages, and is not the first in its group: what it changed is brought back. */
+static void test_large_task_is_undone(void **state)
+{
+    Fixture *f = need_db(state);
+    Task small = task_of("a"), large = task_of("b"), next = task_of("c");
+    Task *all[] = {&small, &large, &next};
+    Tx *tx;
+    run_sql(f, "CREATE TABLE pages (n BIGINT NOT NULL, text TEXT NOT NULL)");
+    run_sql(
+        f,
+        "WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < 6000) "
+        "INSERT INTO pages SELECT n, replace('0123456789abcdef', '0', '"
+        "........................................................................................"
+        "') || replace('0000000000000000', '0', '"
+        "........................................................................................"
+        "') FROM k");
+    make_things(f);
+    large.sql = "UPDATE pages SET n = n + 1, text = upper(text)";
+    large.gives = RC_DENIED;
+    assert_ok(f, db_begin(f->db, &tx, &f->err));
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        db_run(f->db, &all[i]->base);
+    }
+    db_end(tx);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        wait_task(all[i]);
+    }
+    assert_rc(small.rc, RC_OK);
+    assert_rc(large.rc, RC_DENIED);
+    assert_rc(next.rc, RC_OK);
+    assert_int_equal(count_rows(f, "things"), 2);
+    assert_int_equal(count_rows(f, "pages WHERE n = 1"), 1);
+}
+
 /* A statement failed and run said that all is well: it is undone, and told why. */
 static Rc careless_run(DbTask *base, Tx *tx)
 {
@@ -456,6 +490,7 @@ static const struct CMUnitTest tests[] = {
     ON_BOTH(test_many_writers),
     ON_BOTH(test_no_connection_left),
     ON_BOTH(test_task_outcomes),
+    ON_SQLITE(test_large_task_is_undone),
     ON_BOTH(test_careless_task),
     ON_BOTH(test_tasks_beside_writers),
     ON_BOTH(test_tasks_before_the_end),
