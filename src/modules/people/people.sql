@@ -43,19 +43,22 @@ UPDATE users SET email = NULL WHERE email IS NOT NULL AND (claimed_email IS NULL
 -- for: pg
 UPDATE users SET email = NULL WHERE email IS NOT NULL AND (claimed_email IS NULL OR claimed_email <> email) AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
+-- Of those who claim an address that nobody has, the oldest gets it. One pass over all who wait: a lookup for each would go
+-- through all of them by the index of email.
 -- name: emails_assign
 UPDATE users SET email = claimed_email
-WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND erased_at IS NULL
+WHERE id IN (SELECT w.id FROM (SELECT id, row_number() OVER (PARTITION BY claimed_email ORDER BY created_at, id) AS n FROM users
+        WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND erased_at IS NULL) w WHERE w.n = 1)
     AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email = users.claimed_email AND o.deleted_at IS NULL)
-    AND id = (SELECT o.id FROM users o WHERE o.claimed_email = users.claimed_email AND o.email IS NULL
-        AND o.deleted_at IS NULL AND o.erased_at IS NULL ORDER BY o.created_at, o.id LIMIT 1)
 
 -- name: emails_of_vanished
 UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT value FROM json_each($1))
-    AND EXISTS (SELECT 1 FROM users o WHERE o.claimed_email = users.email AND o.email IS NULL AND o.deleted_at IS NULL)
+    AND email IN (SELECT claimed_email FROM users
+        WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL)
 -- for: pg
 UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
-    AND EXISTS (SELECT 1 FROM users o WHERE o.claimed_email = users.email AND o.email IS NULL AND o.deleted_at IS NULL)
+    AND email IN (SELECT claimed_email FROM users
+        WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL)
 
 -- name: emails_wanting
 SELECT entity_ref FROM users WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
