@@ -6,14 +6,14 @@ SELECT entity_ref, id, name, email, claimed_email, avatar_url, status, source, v
 WHERE deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT entity_ref, id, name, email, claimed_email, avatar_url, status, source, vanished_at FROM users
-WHERE deleted_at IS NULL AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE deleted_at IS NULL AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: users_of_emails
 SELECT entity_ref, id, name, email, claimed_email, avatar_url, status, source, vanished_at FROM users
 WHERE deleted_at IS NULL AND erased_at IS NULL AND email IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT entity_ref, id, name, email, claimed_email, avatar_url, status, source, vanished_at FROM users
-WHERE deleted_at IS NULL AND erased_at IS NULL AND email IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE deleted_at IS NULL AND erased_at IS NULL AND email = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: user_insert
 INSERT INTO users (id, revision, created_at, updated_at, name, claimed_email, avatar_url, status, entity_ref, source)
@@ -96,7 +96,7 @@ WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref IN (SELECT 
 ORDER BY CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END, updated_at
 -- for: pg
 SELECT entity_ref, id, name, slug, description, org_id, source, vanished_at FROM teams
-WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 ORDER BY CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END, updated_at
 
 -- name: organizations_of_slugs
@@ -173,17 +173,22 @@ JOIN users u ON u.entity_ref = r.source_ref AND u.deleted_at IS NULL AND u.vanis
 WHERE r.type = 'memberOf' AND r.target_ref IN (SELECT value FROM json_each($1))
     AND NOT EXISTS (SELECT 1 FROM team_memberships m WHERE m.team_id = t.id AND m.user_id = u.id)
 -- for: pg
-SELECT t.id, u.id FROM entity_relations r
-JOIN teams t ON t.entity_ref = r.target_ref AND t.deleted_at IS NULL
-JOIN users u ON u.entity_ref = r.source_ref AND u.deleted_at IS NULL AND u.vanished_at IS NULL
-WHERE r.type = 'memberOf' AND r.source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
-    AND NOT EXISTS (SELECT 1 FROM team_memberships m WHERE m.team_id = t.id AND m.user_id = u.id)
-UNION
-SELECT t.id, u.id FROM entity_relations r
-JOIN teams t ON t.entity_ref = r.target_ref AND t.deleted_at IS NULL
-JOIN users u ON u.entity_ref = r.source_ref AND u.deleted_at IS NULL AND u.vanished_at IS NULL
-WHERE r.type = 'memberOf' AND r.target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
-    AND NOT EXISTS (SELECT 1 FROM team_memberships m WHERE m.team_id = t.id AND m.user_id = u.id)
+-- From relation to team and user by their keys, whatever the planner thinks of tables it has no statistics of yet.
+WITH named AS MATERIALIZED (
+    SELECT source_ref, target_ref FROM entity_relations
+    WHERE type = 'memberOf' AND source_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+    UNION
+    SELECT source_ref, target_ref FROM entity_relations
+    WHERE type = 'memberOf' AND target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+), found AS MATERIALIZED (
+    SELECT (SELECT t.id FROM teams t WHERE t.entity_ref = named.target_ref AND t.deleted_at IS NULL) AS team_id,
+        (SELECT u.id FROM users u WHERE u.entity_ref = named.source_ref AND u.deleted_at IS NULL AND u.vanished_at IS NULL)
+            AS user_id
+    FROM named
+)
+SELECT team_id, user_id FROM found
+WHERE team_id IS NOT NULL AND user_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM team_memberships m WHERE m.team_id = found.team_id AND m.user_id = found.user_id)
 
 -- name: membership_insert
 INSERT INTO team_memberships (id, revision, created_at, updated_at, team_id, user_id, role, joined_at)
