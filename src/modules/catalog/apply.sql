@@ -16,12 +16,12 @@ SELECT ref, n, id, revision, input_hash, location, is_orphan, created_at FROM en
 WHERE ref IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT ref, n, id, revision, input_hash, location, is_orphan, created_at FROM entities
-WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: bodies
 SELECT ref, n, body, name, title, description FROM entities WHERE ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT ref, n, body, name, title, description FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+SELECT ref, n, body, name, title, description FROM entities WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: keep_history
 INSERT INTO entity_history (entity_id, revision, ref, body, valid_from, valid_to, changed_by, is_deletion)
@@ -29,7 +29,7 @@ SELECT id, revision, ref, body, updated_at, $2, $3, $4 FROM entities WHERE ref I
 -- for: pg
 INSERT INTO entity_history (entity_id, revision, ref, body, valid_from, valid_to, changed_by, is_deletion)
 SELECT id, revision, ref, body, updated_at, $2, $3, $4 FROM entities
-WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: insert_entity
 INSERT INTO entities (n, id, ref, kind, namespace, name, title, description, type, lifecycle, owner_ref, system_ref,
@@ -46,7 +46,7 @@ WHERE n = $1
 -- name: numbers
 SELECT ref, n FROM entities WHERE ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT ref, n FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+SELECT ref, n FROM entities WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: insert_tail
 INSERT INTO entity_tails (n, tail) VALUES ($1, $2)
@@ -54,13 +54,13 @@ INSERT INTO entity_tails (n, tail) VALUES ($1, $2)
 -- name: delete_tails
 DELETE FROM entity_tails WHERE n IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM entity_tails WHERE n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+DELETE FROM entity_tails WHERE n = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))
 
 -- name: delete_tails_of
 DELETE FROM entity_tails WHERE n IN (SELECT n FROM entities WHERE ref IN (SELECT value FROM json_each($1)))
 -- for: pg
 DELETE FROM entity_tails
-WHERE n IN (SELECT n FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE n IN (SELECT n FROM entities WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
 
 -- name: mark_unstitched
 INSERT INTO entity_unstitched (ref) VALUES ($1) ON CONFLICT DO NOTHING
@@ -74,17 +74,17 @@ SELECT ref FROM entity_unstitched ORDER BY ref LIMIT $1 FOR UPDATE SKIP LOCKED
 -- name: forget_unstitched
 DELETE FROM entity_unstitched WHERE ref IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM entity_unstitched WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+DELETE FROM entity_unstitched WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: delete_entities
 DELETE FROM entities WHERE ref IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM entities WHERE ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+DELETE FROM entities WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: keys
 SELECT key, id FROM entity_keys WHERE key IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT key, id FROM entity_keys WHERE key IN (SELECT jsonb_array_elements_text($1::jsonb))
+SELECT key, id FROM entity_keys WHERE key = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: add_keys
 INSERT INTO entity_keys (key) SELECT value FROM json_each($1) WHERE true ON CONFLICT (key) DO NOTHING
@@ -105,7 +105,7 @@ DELETE FROM entity_fields WHERE key_id = $1 AND value = $2 AND n = $3
 SELECT origin, source_ref, type, target_ref FROM entity_relations WHERE origin IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT origin, source_ref, type, target_ref FROM entity_relations
-WHERE origin IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+WHERE origin = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))
 
 -- name: delete_relation
 DELETE FROM entity_relations WHERE origin = $1 AND source_ref = $2 AND type = $3 AND target_ref = $4
@@ -118,14 +118,14 @@ SELECT source_ref, type, target_ref FROM entity_relations
 WHERE source_ref IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT source_ref, type, target_ref FROM entity_relations
-WHERE source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE source_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: stitch_in
 SELECT target_ref, type, source_ref FROM entity_relations
 WHERE target_ref IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT target_ref, type, source_ref FROM entity_relations
-WHERE target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+WHERE target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: insert_parent
 INSERT INTO entity_parents (child_ref, parent_ref, source_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
@@ -133,4 +133,4 @@ INSERT INTO entity_parents (child_ref, parent_ref, source_id) VALUES ($1, $2, $3
 -- name: delete_parents
 DELETE FROM entity_parents WHERE child_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM entity_parents WHERE child_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+DELETE FROM entity_parents WHERE child_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))

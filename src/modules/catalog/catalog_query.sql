@@ -15,14 +15,14 @@ SELECT e.n, e.ref, e.body, e.errors, t.tail
 FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.n IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT e.n, e.ref, e.body, e.errors, t.tail
-FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.n IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.n = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)::bigint))
 
 -- name: by_refs
 SELECT e.n, e.ref, e.body, e.errors, t.tail
 FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT e.n, e.ref, e.body, e.errors, t.tail
-FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+FROM entities e LEFT JOIN entity_tails t ON t.n = e.n WHERE e.ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: by_uid
 SELECT e.body, e.errors, t.tail, e.owner_ref
@@ -45,8 +45,8 @@ WHERE source_ref IN (SELECT value FROM json_each($1)) AND type IN (SELECT value 
 ORDER BY source_ref, type, target_ref LIMIT $3
 -- for: pg
 SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
-WHERE source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
-    AND type IN (SELECT jsonb_array_elements_text($2::jsonb))
+WHERE source_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+    AND type = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))
 ORDER BY source_ref, type, target_ref LIMIT $3
 
 -- name: graph_in
@@ -55,8 +55,8 @@ WHERE target_ref IN (SELECT value FROM json_each($1)) AND type IN (SELECT value 
 ORDER BY source_ref, type, target_ref LIMIT $3
 -- for: pg
 SELECT DISTINCT source_ref, type, target_ref FROM entity_relations
-WHERE target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
-    AND type IN (SELECT jsonb_array_elements_text($2::jsonb))
+WHERE target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+    AND type = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))
 ORDER BY source_ref, type, target_ref LIMIT $3
 
 -- name: history

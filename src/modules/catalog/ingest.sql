@@ -30,7 +30,7 @@ DELETE FROM catalog_documents WHERE n = $1
 SELECT ref, document_id FROM entities WHERE source_id = $1 AND document_id IN (SELECT value FROM json_each($2))
 -- for: pg
 SELECT ref, document_id FROM entities
-WHERE source_id = $1 AND document_id IN (SELECT jsonb_array_elements_text($2::jsonb)::bigint)
+WHERE source_id = $1 AND document_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint))
 
 -- name: root_entity
 SELECT input_hash FROM entities WHERE ref = $1 AND source_id = $2
@@ -38,12 +38,12 @@ SELECT input_hash FROM entities WHERE ref = $1 AND source_id = $2
 -- name: mark_orphans
 UPDATE entities SET is_orphan = 1 WHERE is_orphan = 0 AND ref IN (SELECT value FROM json_each($1))
 -- for: pg
-UPDATE entities SET is_orphan = 1 WHERE is_orphan = 0 AND ref IN (SELECT jsonb_array_elements_text($1::jsonb))
+UPDATE entities SET is_orphan = 1 WHERE is_orphan = 0 AND ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: forget_parents
 DELETE FROM entity_parents WHERE source_id = $1 AND child_ref IN (SELECT value FROM json_each($2))
 -- for: pg
-DELETE FROM entity_parents WHERE source_id = $1 AND child_ref IN (SELECT jsonb_array_elements_text($2::jsonb))
+DELETE FROM entity_parents WHERE source_id = $1 AND child_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)))
 
 -- Documents whose claim of an entity lost to another: they get their turn when that one lets go.
 -- name: wake_losers
@@ -53,7 +53,7 @@ UPDATE catalog_documents SET hash = '', etag = NULL WHERE n IN (
 -- for: pg
 UPDATE catalog_documents SET hash = '', etag = NULL WHERE n IN (
     SELECT document_id FROM catalog_problems WHERE name = 'ConflictError' AND document_id IS NOT NULL
-    AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
+    AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
 
 -- name: wake_sources
 UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
@@ -62,14 +62,14 @@ UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
 -- for: pg
 UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
     SELECT source_id FROM catalog_problems WHERE name = 'ConflictError'
-    AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
+    AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
 
 -- name: forget_problems
 DELETE FROM catalog_problems WHERE source_id = $1
     AND (document_id IS NULL OR document_id IN (SELECT value FROM json_each($2)))
 -- for: pg
 DELETE FROM catalog_problems WHERE source_id = $1
-    AND (document_id IS NULL OR document_id IN (SELECT jsonb_array_elements_text($2::jsonb)::bigint))
+    AND (document_id IS NULL OR document_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint)))
 
 -- name: add_problem
 INSERT INTO catalog_problems (source_id, document_id, location, entity_ref, line, column_, name, message, found_at)
@@ -101,7 +101,7 @@ UPDATE entities SET errors = NULL WHERE errors IS NOT NULL AND source_id = $1
     AND document_id IN (SELECT value FROM json_each($2))
 -- for: pg
 UPDATE entities SET errors = NULL WHERE errors IS NOT NULL AND source_id = $1
-    AND document_id IN (SELECT jsonb_array_elements_text($2::jsonb)::bigint)
+    AND document_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint))
 
 -- name: count_problems
 SELECT count(*) FROM catalog_problems WHERE source_id = $1
