@@ -6,38 +6,16 @@
 
 enum { TEAMS = 260 /* more than are bound as a list */, EACH = 3, PAGE = 7 };
 
-/* acme has the teams red and blue, other has black; a component of each, and one of nobody's. */
+/* And a component of nobody's. */
 static AccessBench *world(void **state)
 {
-    AccessBench *b = need_access_bench(state);
-    Ctx *cx = ctx_new_system(&b->app->platform, "test");
-    assert_int_equal(platform_module(&b->app->platform, STR("catalog"))->start(cx), RC_OK);
-    ctx_free(cx);
-    add_organization(b, "acme");
-    add_organization(b, "other");
-    add_team(b, "red", "acme");
-    add_team(b, "blue", "acme");
-    add_team(b, "black", "other");
-    add_service(b, "cart", "red");
-    add_service(b, "stock", "blue");
-    add_service(b, "vault", "black");
+    AccessBench *b = access_world(state);
     add_service(b, "orphan", "nobody");
-    bind_role(b, "user", "root", ROLE_ADMIN, "platform", NULL, "allow");
-    bind_role(b, "user", "view", ROLE_VIEWER, "organization", "acme", "allow");
     bind_role(b, "user", "dev", ROLE_DEVELOPER, "team", "red", "allow");
     bind_role(b, "user", "one", ROLE_VIEWER, "service", "vault", "allow");
     bind_role(b, "user", "most", ROLE_VIEWER, "platform", NULL, "allow");
     bind_role(b, "user", "most", ROLE_VIEWER, "organization", "other", "deny");
     return b;
-}
-
-static int stop(void **state)
-{
-    AccessBench *b = *state;
-    if (b->app) {
-        platform_module(&b->app->platform, STR("catalog"))->stop(&b->app->platform);
-    }
-    return access_bench_free(state);
 }
 
 /* The names of components in an answer, in its order: "cart stock ". */
@@ -243,8 +221,8 @@ static void test_many_owners(void **state)
 }
 
 #define BOTH(test)                                                                                 \
-    cmocka_unit_test_setup_teardown(test, access_bench_sqlite, stop),                              \
-        cmocka_unit_test_setup_teardown(test, access_bench_pg, stop)
+    cmocka_unit_test_setup_teardown(test, access_bench_sqlite, access_bench_free),                 \
+        cmocka_unit_test_setup_teardown(test, access_bench_pg, access_bench_free)
 
 int main(void)
 {

@@ -9,20 +9,9 @@
 
 #define ID_OF_NO_ROLE "0192a3b4-c5d6-7e8f-9012-000000000000"
 
-/* Two organizations: acme with the teams red and blue, other with black; a service of each team. */
 static AccessBench *world(void **state)
 {
-    AccessBench *b = need_access_bench(state);
-    add_organization(b, "acme");
-    add_organization(b, "other");
-    add_team(b, "red", "acme");
-    add_team(b, "blue", "acme");
-    add_team(b, "black", "other");
-    add_service(b, "cart", "red");
-    add_service(b, "stock", "blue");
-    add_service(b, "vault", "black");
-    bind_role(b, "user", "root", ROLE_ADMIN, "platform", NULL, "allow");
-    bind_role(b, "user", "view", ROLE_VIEWER, "organization", "acme", "allow");
+    AccessBench *b = access_world(state);
     bind_role(b, "user", "main", ROLE_MAINTAINER, "organization", "acme", "allow");
     bind_role(b, "user", "dev", ROLE_DEVELOPER, "team", "red", "allow");
     bind_role(b, "user", "audit", ROLE_AUDITOR, "platform", NULL, "allow");

@@ -283,3 +283,19 @@ void expect(AccessBench *b,
                  STR_ARG(answer));
     }
 }
+
+AccessBench *access_world(void **state)
+{
+    AccessBench *b = need_access_bench(state);
+    add_organization(b, "acme");
+    add_organization(b, "other");
+    add_team(b, "red", "acme");
+    add_team(b, "blue", "acme");
+    add_team(b, "black", "other");
+    add_service(b, "cart", "red");
+    add_service(b, "stock", "blue");
+    add_service(b, "vault", "black");
+    bind_role(b, "user", "root", ROLE_ADMIN, "platform", NULL, "allow");
+    bind_role(b, "user", "view", ROLE_VIEWER, "organization", "acme", "allow");
+    return b;
+}

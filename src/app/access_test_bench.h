@@ -63,4 +63,8 @@ void expect(AccessBench *b,
 /* A Ctx of a user for calls into the module. */
 Ctx *ctx_as(AccessBench *b, const char *user);
 
+/* Two organizations: acme with the teams red and blue, other with black; a service of each team
+ * (cart, stock, vault). root administers everything, view reads acme. Skips without a bench. */
+AccessBench *access_world(void **state);
+
 #endif
