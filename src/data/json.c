@@ -376,6 +376,16 @@ void json_set_str(Arena *arena, Json *object, const char *key, Str value)
     json_set_c(arena, object, key, json_string(arena, value));
 }
 
+Json *json_member_object(Arena *arena, Json *object, const char *key)
+{
+    Json *found = json_get_c(object, key);
+    if (!json_is(found, JSON_OBJECT)) {
+        found = json_object(arena);
+        json_set_c(arena, object, key, found);
+    }
+    return found;
+}
+
 bool json_remove(Json *object, Str key)
 {
     JsonMember *member = member_of(object, key);

@@ -89,6 +89,8 @@ void json_push(Arena *arena, Json *array, Json *item);
 void json_set(Arena *arena, Json *object, Str key, Json *value);
 void json_set_c(Arena *arena, Json *object, const char *key, Json *value);
 void json_set_str(Arena *arena, Json *object, const char *key, Str value);
+/* The member; a new empty object in its place when it is no object. */
+Json *json_member_object(Arena *arena, Json *object, const char *key);
 bool json_remove(Json *object, Str key);
 Json *json_clone(Arena *arena, const Json *v); /* deep */
 /* RFC 7396 merge patch: a new tree that shares unchanged parts with target and patch. */

@@ -30,6 +30,9 @@ typedef struct HttpClient HttpClient;
  * URL, in lower case, an IPv6 address without brackets; port always given. Called on the calling
  * thread, per hop. */
 typedef bool (*HttpAllow)(void *user, Str host, uint16_t port);
+/* An HttpAllow: list is a Str as settings have it, "host" and "host:port" separated by commas, "*"
+ * for any text. */
+bool http_allow_listed(void *list, Str host, uint16_t port);
 
 typedef struct HttpClientOptions {
     const char *user_agent;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * net/http_client_guard.c - which addresses lie outside the public internet.
+ * net/http_client_guard.c - which addresses lie outside the public internet, and which of them a
+ * list lets through.
  *
  * The lists follow the IANA special-purpose registries (RFC 6890 and its updates, 2024). For IPv6
  * the question is turned round: only 2000::/3 is global unicast, so everything else is internal by
  * default, and the table lists what is special inside it. Forms that carry an IPv4 address are
  * judged by that. */
+#include "base/file.h"
 #include "base/time.h"
 
 #include "net/http_client_priv.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdio.h>
 
 typedef struct Range4 {
     uint32_t base; /* host byte order */
@@ -187,4 +190,22 @@ Rc guard_resolve(Arena *arena,
     }
     *ret_n = n;
     return RC_OK;
+}
+
+bool http_allow_listed(void *list, Str host, uint16_t port)
+{
+    Str rest = *(const Str *)list, part;
+    char with_port[300];
+    int n = snprintf(with_port, sizeof(with_port), "%.*s:%u", STR_ARG(host), (unsigned)port);
+    if (n < 0 || (size_t)n >= sizeof(with_port)) {
+        return false;
+    }
+    while (rest.len && str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        if (part.len &&
+            (glob_match(part, host) || glob_match(part, str_of(with_port, (size_t)n)))) {
+            return true;
+        }
+    }
+    return false;
 }

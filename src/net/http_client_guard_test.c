@@ -316,6 +316,31 @@ static void test_tls(void **state)
     assert_int_equal(unlink(file), 0);
 }
 
+static void test_allowed_hosts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *host;
+        uint16_t port;
+        bool ok;
+    } cases[] = {
+        {"",                         "127.0.0.1",       80,   false},
+        {"127.0.0.1",                "127.0.0.1",       80,   true },
+        {"127.0.0.1",                "127.0.0.2",       80,   false},
+        {"127.0.0.1:9000",           "127.0.0.1",       9000, true },
+        {"127.0.0.1:9000",           "127.0.0.1",       9001, false},
+        {"a.test, *.corp.internal ", "x.corp.internal", 443,  true },
+        {"*.corp.internal",          "corp.internal",   443,  false},
+        {"*",                        "anything",        1,    true },
+        {",,",                       "anything",        1,    false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        Str list = str_from(cases[i].list);
+        assert_int_equal(http_allow_listed(&list, str_from(cases[i].host), cases[i].port),
+                         cases[i].ok);
+    }
+}
+
 int run_guard_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +355,7 @@ int run_guard_tests(void)
         TEST(test_redirect_is_judged_anew),
         TEST(test_redirect_drops_credentials),
         TEST(test_tls),
+        cmocka_unit_test(test_allowed_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

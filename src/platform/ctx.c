@@ -13,6 +13,17 @@ typedef struct SystemCtx {
     char trace_id[32];
 } SystemCtx;
 
+const char *actor_kind_name(ActorKind kind)
+{
+    static const char *const names[] = {
+        [ACTOR_ANONYMOUS] = "anonymous",
+        [ACTOR_USER] = "user",
+        [ACTOR_SERVICE] = "service",
+        [ACTOR_SYSTEM] = "system",
+    };
+    return names[kind];
+}
+
 Rc fail(Ctx *cx, Rc code, const char *fmt, ...)
 {
     va_list ap;

@@ -52,6 +52,7 @@ typedef struct Platform {
 enum { TOPIC_EVENTS = 1, TOPIC_JOBS = 2, TOPIC_IDENTITY = 4, TOPIC_ACCESS = 8 };
 
 typedef enum ActorKind { ACTOR_ANONYMOUS, ACTOR_USER, ACTOR_SERVICE, ACTOR_SYSTEM } ActorKind;
+const char *actor_kind_name(ActorKind kind); /* "anonymous", "user", "service", "system" */
 typedef struct Actor {
     ActorKind kind;
     Str id;     /* UUID for users and services; "" otherwise. Stored in created_by and the like. */

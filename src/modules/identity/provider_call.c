@@ -94,7 +94,7 @@ Rc provider_fetch(ProviderCall *pc, const ProviderRequest *request, HttpAnswer *
                      .body = request->body,
                      .timeout_us = left_us,
                      .max_body = PROVIDER_BODY_MAX,
-                     .allow = provider_host_is_allowed,
+                     .allow = http_allow_listed,
                      .allow_user = &allowed,
                      .kind = "sign-in"};
     if (atomic_fetch_add(&talks, 1) >= TALKS_MAX) {

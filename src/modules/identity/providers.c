@@ -5,7 +5,6 @@
 #include "modules/identity/providers.h"
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/log.h"
 
 #include "platform/settings/settings.h"
@@ -42,25 +41,6 @@ const char *provider_kind_name(ProviderKind kind)
 
 /* ---- addresses */
 
-bool provider_host_is_allowed(void *allowed, Str host, uint16_t port)
-{
-    const Str *patterns = allowed;
-    Str rest = *patterns, part;
-    char with_port[300];
-    int n = snprintf(with_port, sizeof(with_port), "%.*s:%u", STR_ARG(host), (unsigned)port);
-    if (n < 0 || (size_t)n >= sizeof(with_port)) {
-        return false;
-    }
-    while (rest.len && str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        if (part.len &&
-            (glob_match(part, host) || glob_match(part, str_of(with_port, (size_t)n)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool provider_url_is_usable(Settings *settings, Str text)
 {
     CLEANUP(arena_cleanup) Arena *arena = arena_new(KIB);
@@ -70,7 +50,7 @@ bool provider_url_is_usable(Settings *settings, Str text)
         return false;
     }
     return str_is(url.scheme, "https") ||
-           provider_host_is_allowed(&allowed, str_lower(arena, url.host), url.port);
+           http_allow_listed(&allowed, str_lower(arena, url.host), url.port);
 }
 
 /* ---- values */

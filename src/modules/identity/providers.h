@@ -52,8 +52,6 @@ const Provider *provider_find(Str id); /* NULL when there is none */
 const char *provider_kind_name(ProviderKind kind);
 /* https, or http to a host that auth.allow names. */
 bool provider_url_is_usable(Settings *settings, Str url);
-/* Is the host at an internal address that may be asked? The list is auth.allow. */
-bool provider_host_is_allowed(void *list, Str host, uint16_t port);
 
 /* ---- one step of a sign-in */
 

@@ -225,21 +225,10 @@ Rc auth_password(Ctx *cx, Call *call)
 
 /* ---- who am I */
 
-static const char *kind_name(ActorKind kind)
-{
-    static const char *const names[] = {
-        [ACTOR_ANONYMOUS] = "anonymous",
-        [ACTOR_USER] = "user",
-        [ACTOR_SERVICE] = "service",
-        [ACTOR_SYSTEM] = "system",
-    };
-    return names[kind];
-}
-
 Rc auth_me(Ctx *cx, Call *call)
 {
     Json *me = json_object(cx->arena), *user = NULL;
-    json_set_str(cx->arena, me, "kind", str_from(kind_name(cx->actor.kind)));
+    json_set_str(cx->arena, me, "kind", str_from(actor_kind_name(cx->actor.kind)));
     json_set_str(cx->arena, me, "id", cx->actor.id);
     json_set_str(cx->arena, me, "name", cx->actor.name);
     if (cx->actor.session_id.len > 0) {

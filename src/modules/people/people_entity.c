@@ -116,16 +116,6 @@ Rc people_check_ref_free(Ctx *cx, Str ref)
 
 /* ---- entities */
 
-static Json *child(Arena *arena, Json *object, const char *name)
-{
-    Json *found = json_get_c(object, name);
-    if (!json_is(found, JSON_OBJECT)) {
-        found = json_object(arena);
-        json_set_c(arena, object, name, found);
-    }
-    return found;
-}
-
 static void put(Arena *arena, Json *object, const char *member, Str value)
 {
     if (value.len > 0) {
@@ -147,7 +137,7 @@ static Rc begin_entity(Ctx *cx, Str ref, Str body, const char *kind, Json **ret)
     size_t colon = str_find_char(ref, ':'), slash = str_find_char(ref, '/');
     json_set_str(cx->arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
     json_set_str(cx->arena, entity, "kind", str_from(kind));
-    Json *metadata = child(cx->arena, entity, "metadata");
+    Json *metadata = json_member_object(cx->arena, entity, "metadata");
     json_set_str(cx->arena, metadata, "namespace", str_sub(ref, colon + 1, slash));
     json_set_str(cx->arena, metadata, "name", str_from_index(ref, slash + 1));
     *ret = entity;
@@ -199,7 +189,8 @@ static Rc load_teams(Ctx *cx, Str list, Map *ret)
 static Rc user_entity(Ctx *cx, Rows *rows, const Map *teams, Json **ret)
 {
     TRY(begin_entity(cx, rows_dup(rows, 1, cx->arena), rows_str(rows, 5), "User", ret));
-    Json *spec = child(cx->arena, *ret, "spec"), *profile = child(cx->arena, spec, "profile");
+    Json *spec = json_member_object(cx->arena, *ret, "spec"),
+         *profile = json_member_object(cx->arena, spec, "profile");
     put(cx->arena, profile, "displayName", rows_dup(rows, 2, cx->arena));
     put(cx->arena, profile, "email", rows_dup(rows, 3, cx->arena));
     put(cx->arena, profile, "picture", rows_dup(rows, 4, cx->arena));
@@ -287,9 +278,11 @@ static Json *members_list(Ctx *cx, Str team_id, const Json *entity, const Member
 static Rc team_entity(Ctx *cx, Rows *rows, const Members *members, Json **ret)
 {
     TRY(begin_entity(cx, rows_dup(rows, 1, cx->arena), rows_str(rows, 5), "Group", ret));
-    Json *spec = child(cx->arena, *ret, "spec");
-    put(cx->arena, child(cx->arena, spec, "profile"), "displayName", rows_dup(rows, 2, cx->arena));
-    put(cx->arena, child(cx->arena, *ret, "metadata"), "description", rows_dup(rows, 3, cx->arena));
+    Json *spec = json_member_object(cx->arena, *ret, "spec");
+    put(cx->arena, json_member_object(cx->arena, spec, "profile"), "displayName",
+        rows_dup(rows, 2, cx->arena));
+    put(cx->arena, json_member_object(cx->arena, *ret, "metadata"), "description",
+        rows_dup(rows, 3, cx->arena));
     put(cx->arena, spec, "parent", rows_dup(rows, 4, cx->arena));
     if (json_str_at(spec, "type").len == 0) {
         json_set_str(cx->arena, spec, "type", STR("team"));

@@ -5,7 +5,6 @@
  * as long as something is due: a slow endpoint holds up one slot and nothing else. At its end it
  * queues the next run for when the next check is due, so a server without checks does nothing; the
  * schedule once a minute is only there for when that chain was cut. */
-#include "base/file.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "base/time.h"
@@ -30,24 +29,6 @@ enum {
 
 /* ---- one request */
 
-/* user: the setting health.allow, "host" and "host:port" separated by commas, "*" for any text. */
-static bool is_allowed(void *user, Str host, uint16_t port)
-{
-    Str rest = *(const Str *)user, part;
-    char with_port[300];
-    int n = snprintf(with_port, sizeof(with_port), "%.*s:%u", STR_ARG(host), (unsigned)port);
-    while (rest.len && str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        bool fits = part.len &&
-                    (glob_match(part, host) || (n > 0 && (size_t)n < sizeof(with_port) &&
-                                                glob_match(part, str_of(with_port, (size_t)n))));
-        if (fits) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static Str explain(Arena *arena, Rc rc, const Error *err)
 {
     if (rc == RC_DENIED) {
@@ -70,7 +51,7 @@ void health_probe_send(Platform *platform,
         .n_headers = probe->n_headers,
         .timeout_us = probe->timeout_us,
         .max_body = ANSWER_MAX,
-        .allow = is_allowed,
+        .allow = http_allow_listed,
         .allow_user = &allow,
         .no_breaker = true, /* failures in a row are what is to be seen */
         .kind = "health",

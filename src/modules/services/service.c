@@ -143,19 +143,10 @@ static const Mapping mappings[] = {
     {"repository_url", "metadata", "annotations", NULL    },
 };
 
-static Json *child(Arena *arena, Json *object, const char *name)
-{
-    Json *found = json_get_c(object, name);
-    if (!json_is(found, JSON_OBJECT)) {
-        found = json_object(arena);
-        json_set_c(arena, object, name, found);
-    }
-    return found;
-}
-
 static void put_repository(Ctx *cx, Json *entity, const Json *value)
 {
-    Json *annotations = child(cx->arena, child(cx->arena, entity, "metadata"), "annotations");
+    Json *annotations = json_member_object(
+        cx->arena, json_member_object(cx->arena, entity, "metadata"), "annotations");
     if (value) {
         json_set_str(cx->arena, annotations, SOURCE_LOCATION,
                      str_fmt(cx->arena, "url:%.*s", STR_ARG(json_str(value))));
@@ -187,9 +178,9 @@ static void put_fields(Ctx *cx, const RecordChange *change, Json *entity)
         if (strcmp(m->field, "repository_url") == 0) {
             put_repository(cx, entity, value);
         } else if (value) {
-            json_set_c(cx->arena, child(cx->arena, entity, m->root), m->member, value);
+            json_set_c(cx->arena, json_member_object(cx->arena, entity, m->root), m->member, value);
         } else {
-            json_remove(child(cx->arena, entity, m->root), str_from(m->member));
+            json_remove(json_member_object(cx->arena, entity, m->root), str_from(m->member));
         }
     }
 }
@@ -229,8 +220,8 @@ static Rc create_entity(Ctx *cx, RecordChange *change)
     Str id;
     json_set_str(cx->arena, entity, "apiVersion", STR("backstage.io/v1alpha1"));
     json_set_str(cx->arena, entity, "kind", STR("Component"));
-    child(cx->arena, entity, "metadata");
-    child(cx->arena, entity, "spec");
+    json_member_object(cx->arena, entity, "metadata");
+    json_member_object(cx->arena, entity, "spec");
     put_fields(cx, change, entity);
     Str ref = entity_ref_of_str(cx->arena, entity);
     Rc rc =

@@ -29,7 +29,7 @@ static Rc check_url(Ctx *cx, Str text)
                           "must not hold credentials: the signature says who sends");
     }
     bool is_internal = str_eq_nocase(url.host, STR("localhost")) || address_is_internal(url.host);
-    if (is_internal && !webhook_host_is_allowed(&allow, str_lower(cx->arena, url.host), url.port)) {
+    if (is_internal && !http_allow_listed(&allow, str_lower(cx->arena, url.host), url.port)) {
         return fail_field(
             cx, STR("/url"),
             "is an internal address; the operator can allow it with the setting webhooks.allow");

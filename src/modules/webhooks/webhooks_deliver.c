@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * One attempt of one delivery: sign, send, note what came back, decide when to try again. */
-#include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -12,7 +11,6 @@
 #include "webhooks_q_sql.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #define SEND_TIMEOUT_US (15 * US_PER_SECOND)
 #define ANSWER_MAX (64 * KIB)
@@ -70,25 +68,6 @@ static Rc read_delivery(Ctx *cx, Str id, Delivery *ret)
 
 /* ---- sending */
 
-bool webhook_host_is_allowed(void *user, Str host, uint16_t port)
-{
-    const Str *list = user;
-    Str rest = *list, part;
-    char with_port[300];
-    int n = snprintf(with_port, sizeof(with_port), "%.*s:%u", STR_ARG(host), (unsigned)port);
-    if (n < 0 || (size_t)n >= sizeof(with_port)) {
-        return false;
-    }
-    while (rest.len && str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        if (part.len &&
-            (glob_match(part, host) || glob_match(part, str_of(with_port, (size_t)n)))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static Rc sign(Ctx *cx, const Delivery *d, int64_t timestamp_s, Str *ret)
 {
     Str secrets[2] = {STR_EMPTY, STR_EMPTY};
@@ -123,7 +102,7 @@ static Rc send_it(Ctx *cx, const Delivery *d, HttpAnswer *ret)
         .body = d->body,
         .timeout_us = SEND_TIMEOUT_US,
         .max_body = ANSWER_MAX,
-        .allow = webhook_host_is_allowed,
+        .allow = http_allow_listed,
         .allow_user = &allow,
         .no_breaker = true, /* the schedule of attempts is gentler */
         .kind = "webhook",

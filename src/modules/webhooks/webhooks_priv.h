@@ -41,9 +41,6 @@ MUST_CHECK Rc webhook_queue_job(Ctx *cx, Str delivery_id, bool again);
 
 Rc webhook_deliver_run(Ctx *cx, Job *job);
 Rc webhooks_prune_run(Ctx *cx, Job *job);
-/* Is an internal address behind host:port allowed? user is the text of the setting webhooks.allow
- * (a Str). An HttpAllow. */
-bool webhook_host_is_allowed(void *user, Str host, uint16_t port);
 /* How long until attempt + 1; retry_after as the receiver sent it, or "". Without jitter. */
 int64_t webhook_retry_wait(unsigned attempt, Str retry_after);
 

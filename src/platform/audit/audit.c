@@ -6,17 +6,6 @@
 
 #include <openssl/crypto.h>
 
-static const char *actor_kind_name(ActorKind kind)
-{
-    static const char *const names[] = {
-        [ACTOR_ANONYMOUS] = "anonymous",
-        [ACTOR_USER] = "user",
-        [ACTOR_SERVICE] = "service",
-        [ACTOR_SYSTEM] = "system",
-    };
-    return names[kind];
-}
-
 static void set(AuditRow *row, AuditColumn column, Str text)
 {
     row->of[column].text = text;
