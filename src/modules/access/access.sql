@@ -105,6 +105,6 @@ ORDER BY 1
 -- for: pg
 SELECT t.entity_ref FROM teams t
 WHERE t.deleted_at IS NULL
-    AND (t.org_id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($1 AS JSONB))))
-        OR t.id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($2 AS JSONB)))))
+    AND (t.org_id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))
+        OR t.id IN (SELECT jsonb_array_elements_text(CAST($2 AS JSONB))))
 ORDER BY 1

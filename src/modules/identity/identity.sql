@@ -11,7 +11,7 @@ WHERE u.id = $1 AND u.deleted_at IS NULL
 -- name: names
 SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT id, name FROM users WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+SELECT id, name FROM users WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- As user_by_id.
 -- name: addressee_by_email
@@ -139,7 +139,7 @@ WHERE s.id IN (SELECT value FROM json_each($1)) AND s.revoked_at IS NULL AND s.i
     AND u.status = 'active' AND u.deleted_at IS NULL
 -- for: pg
 SELECT s.id, CAST(1 AS BIGINT) FROM user_sessions s JOIN users u ON u.id = s.user_id
-WHERE s.id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))) AND s.revoked_at IS NULL AND s.idle_expires_at > $2
+WHERE s.id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND s.revoked_at IS NULL AND s.idle_expires_at > $2
     AND s.expires_at > $2 AND u.status = 'active' AND u.deleted_at IS NULL
 
 -- name: api_keys_living
@@ -151,7 +151,7 @@ WHERE k.id IN (SELECT value FROM json_each($1)) AND k.expires_at > $2 AND (u.id 
 SELECT k.id, k.revision FROM api_keys k
 LEFT JOIN users u ON u.id = k.user_id AND u.status = 'active' AND u.deleted_at IS NULL
 LEFT JOIN service_accounts a ON a.id = k.service_account_id AND a.status = 'active' AND a.deleted_at IS NULL
-WHERE k.id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))) AND k.expires_at > $2
+WHERE k.id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND k.expires_at > $2
     AND (u.id IS NOT NULL OR a.id IS NOT NULL)
 
 -- name: service_accounts_living
@@ -159,7 +159,7 @@ SELECT id, 1 FROM service_accounts
 WHERE id IN (SELECT value FROM json_each($1)) AND status = 'active' AND deleted_at IS NULL AND $2 > 0
 -- for: pg
 SELECT id, CAST(1 AS BIGINT) FROM service_accounts
-WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST($1 AS JSONB)))) AND status = 'active' AND deleted_at IS NULL
+WHERE id IN (SELECT jsonb_array_elements_text(CAST($1 AS JSONB))) AND status = 'active' AND deleted_at IS NULL
     AND CAST($2 AS BIGINT) > 0
 
 -- name: service_account_by_name

@@ -30,18 +30,18 @@ UPDATE users SET revision = revision + 1, updated_at = $2, updated_by = NULL, st
 WHERE status <> 'deactivated' AND id IN (SELECT value FROM json_each($1))
 -- for: pg
 UPDATE users SET revision = revision + 1, updated_at = $2, updated_by = NULL, status = 'deactivated', vanished_at = $2
-WHERE status <> 'deactivated' AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE status <> 'deactivated' AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: users_let_go
 UPDATE users SET revision = revision + 1, updated_at = $2, updated_by = NULL, entity_ref = NULL, source = NULL WHERE id IN (SELECT value FROM json_each($1))
 -- for: pg
-UPDATE users SET revision = revision + 1, updated_at = $2, updated_by = NULL, entity_ref = NULL, source = NULL WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+UPDATE users SET revision = revision + 1, updated_at = $2, updated_by = NULL, entity_ref = NULL, source = NULL WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- An address follows what the entity says; while somebody else has it, its owner-to-be has none.
 -- name: emails_release
 UPDATE users SET email = NULL WHERE email IS NOT NULL AND (claimed_email IS NULL OR claimed_email <> email) AND id IN (SELECT value FROM json_each($1))
 -- for: pg
-UPDATE users SET email = NULL WHERE email IS NOT NULL AND (claimed_email IS NULL OR claimed_email <> email) AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+UPDATE users SET email = NULL WHERE email IS NOT NULL AND (claimed_email IS NULL OR claimed_email <> email) AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- Of those who claim an address that nobody has, the oldest gets it. One pass over all who wait: a lookup for each would go
 -- through all of them by the index of email.
@@ -56,14 +56,14 @@ UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT va
     AND email IN (SELECT claimed_email FROM users
         WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL)
 -- for: pg
-UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+UPDATE users SET email = NULL WHERE vanished_at IS NOT NULL AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
     AND email IN (SELECT claimed_email FROM users
         WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL)
 
 -- name: emails_wanting
 SELECT entity_ref FROM users WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT entity_ref FROM users WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+SELECT entity_ref FROM users WHERE email IS NULL AND claimed_email IS NOT NULL AND deleted_at IS NULL AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: claim_forget
 UPDATE users SET claimed_email = NULL WHERE id = $1 AND source IS NULL AND claimed_email IS NOT NULL
@@ -75,19 +75,19 @@ UPDATE users SET vanished_at = NULL WHERE id = $1 AND vanished_at IS NOT NULL AN
 -- name: sessions_end
 UPDATE user_sessions SET revoked_at = $2, revoked_reason = $3 WHERE revoked_at IS NULL AND user_id IN (SELECT value FROM json_each($1))
 -- for: pg
-UPDATE user_sessions SET revoked_at = $2, revoked_reason = $3 WHERE revoked_at IS NULL AND user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+UPDATE user_sessions SET revoked_at = $2, revoked_reason = $3 WHERE revoked_at IS NULL AND user_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: links_end
 UPDATE one_time_tokens SET used_at = $2 WHERE used_at IS NULL AND user_id IN (SELECT value FROM json_each($1))
 -- for: pg
-UPDATE one_time_tokens SET used_at = $2 WHERE used_at IS NULL AND user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+UPDATE one_time_tokens SET used_at = $2 WHERE used_at IS NULL AND user_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: keys_end
 UPDATE api_keys SET expires_at = $2, previous_until = NULL, previous_hash = NULL, revision = revision + 1
 WHERE expires_at > $2 AND user_id IN (SELECT value FROM json_each($1))
 -- for: pg
 UPDATE api_keys SET expires_at = $2, previous_until = NULL, previous_hash = NULL, revision = revision + 1
-WHERE expires_at > $2 AND user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE expires_at > $2 AND user_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- The living one comes last, and stays.
 -- name: teams_of_refs
@@ -102,12 +102,12 @@ ORDER BY CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END, updated_at
 -- name: organizations_of_slugs
 SELECT slug, id FROM organizations WHERE deleted_at IS NULL AND slug IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT slug, id FROM organizations WHERE deleted_at IS NULL AND slug = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+SELECT slug, id FROM organizations WHERE deleted_at IS NULL AND slug IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: slugs_taken
 SELECT org_id, slug, id FROM teams WHERE deleted_at IS NULL AND slug IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT org_id, slug, id FROM teams WHERE deleted_at IS NULL AND slug = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+SELECT org_id, slug, id FROM teams WHERE deleted_at IS NULL AND slug IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: team_insert
 INSERT INTO teams (id, revision, created_at, updated_at, org_id, name, slug, description, entity_ref, source)
@@ -123,7 +123,7 @@ UPDATE teams SET revision = revision + 1, updated_at = $2, updated_by = NULL, de
 WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each($1))
 -- for: pg
 UPDATE teams SET revision = revision + 1, updated_at = $2, updated_by = NULL, deleted_at = $2, vanished_at = $2
-WHERE deleted_at IS NULL AND id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE deleted_at IS NULL AND id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: parents
 UPDATE teams SET revision = revision + 1, parent_id = (SELECT MIN(p.id) FROM entity_relations r
@@ -138,8 +138,8 @@ WHERE deleted_at IS NULL AND (entity_ref IN (SELECT value FROM json_each($1)) OR
 UPDATE teams SET revision = revision + 1, parent_id = (SELECT MIN(p.id) FROM entity_relations r
         JOIN teams p ON p.entity_ref = r.target_ref AND p.deleted_at IS NULL
         WHERE r.source_ref = teams.entity_ref AND r.type = 'childOf')
-WHERE deleted_at IS NULL AND (entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) OR entity_ref IN (
-        SELECT source_ref FROM entity_relations WHERE type = 'childOf' AND target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))))
+WHERE deleted_at IS NULL AND (entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)) OR entity_ref IN (
+        SELECT source_ref FROM entity_relations WHERE type = 'childOf' AND target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))))
     AND COALESCE(parent_id, '') <> COALESCE((SELECT MIN(p.id) FROM entity_relations r
         JOIN teams p ON p.entity_ref = r.target_ref AND p.deleted_at IS NULL
         WHERE r.source_ref = teams.entity_ref AND r.type = 'childOf'), '')
@@ -155,7 +155,7 @@ DELETE FROM team_memberships WHERE id IN (SELECT m.id FROM team_memberships m
 -- for: pg
 DELETE FROM team_memberships WHERE id IN (SELECT m.id FROM team_memberships m
     JOIN teams t ON t.id = m.team_id JOIN users u ON u.id = m.user_id
-    WHERE (u.entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) OR t.entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
+    WHERE (u.entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)) OR t.entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
         AND u.deleted_at IS NULL AND u.vanished_at IS NULL AND t.deleted_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM entity_relations r
             WHERE r.source_ref = u.entity_ref AND r.type = 'memberOf' AND r.target_ref = t.entity_ref))
@@ -206,14 +206,14 @@ SELECT u.id, u.entity_ref, u.name, u.email, u.avatar_url, e.body FROM users u LE
 WHERE u.source IS NULL AND u.entity_ref IS NOT NULL AND u.deleted_at IS NULL AND u.id IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT u.id, u.entity_ref, u.name, u.email, u.avatar_url, e.body FROM users u LEFT JOIN entities e ON e.ref = u.entity_ref
-WHERE u.source IS NULL AND u.entity_ref IS NOT NULL AND u.deleted_at IS NULL AND u.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE u.source IS NULL AND u.entity_ref IS NOT NULL AND u.deleted_at IS NULL AND u.id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: user_teams
 SELECT m.user_id, t.entity_ref FROM team_memberships m JOIN teams t ON t.id = m.team_id AND t.deleted_at IS NULL
 WHERE t.entity_ref IS NOT NULL AND m.user_id IN (SELECT value FROM json_each($1)) ORDER BY t.entity_ref
 -- for: pg
 SELECT m.user_id, t.entity_ref FROM team_memberships m JOIN teams t ON t.id = m.team_id AND t.deleted_at IS NULL
-WHERE t.entity_ref IS NOT NULL AND m.user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY t.entity_ref
+WHERE t.entity_ref IS NOT NULL AND m.user_id IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY t.entity_ref
 
 -- name: team_rows
 SELECT t.id, t.entity_ref, t.name, t.description, p.entity_ref, e.body FROM teams t
@@ -222,7 +222,7 @@ WHERE t.source IS NULL AND t.entity_ref IS NOT NULL AND t.deleted_at IS NULL AND
 -- for: pg
 SELECT t.id, t.entity_ref, t.name, t.description, p.entity_ref, e.body FROM teams t
 LEFT JOIN teams p ON p.id = t.parent_id AND p.deleted_at IS NULL LEFT JOIN entities e ON e.ref = t.entity_ref
-WHERE t.source IS NULL AND t.entity_ref IS NOT NULL AND t.deleted_at IS NULL AND t.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE t.source IS NULL AND t.entity_ref IS NOT NULL AND t.deleted_at IS NULL AND t.id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: team_members
 SELECT m.team_id, u.entity_ref, CASE WHEN u.source IS NULL THEN 0 ELSE 1 END FROM team_memberships m
@@ -231,7 +231,7 @@ WHERE u.entity_ref IS NOT NULL AND m.team_id IN (SELECT value FROM json_each($1)
 -- for: pg
 SELECT m.team_id, u.entity_ref, CASE WHEN u.source IS NULL THEN 0 ELSE 1 END FROM team_memberships m
 JOIN users u ON u.id = m.user_id AND u.deleted_at IS NULL
-WHERE u.entity_ref IS NOT NULL AND m.team_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY u.entity_ref
+WHERE u.entity_ref IS NOT NULL AND m.team_id IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY u.entity_ref
 
 -- Whose entities name the team themselves.
 -- name: own_members
@@ -247,7 +247,7 @@ SELECT t.id FROM team_memberships m JOIN teams t ON t.id = m.team_id
 WHERE t.source IS NULL AND t.deleted_at IS NULL AND m.user_id IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT t.id FROM team_memberships m JOIN teams t ON t.id = m.team_id
-WHERE t.source IS NULL AND t.deleted_at IS NULL AND m.user_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE t.source IS NULL AND t.deleted_at IS NULL AND m.user_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: orphan_children
 UPDATE teams SET parent_id = NULL WHERE parent_id = $1

@@ -4,7 +4,7 @@
 -- name: hold
 SELECT id FROM health_checks WHERE id IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT id FROM health_checks WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY id FOR KEY SHARE
+SELECT id FROM health_checks WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY id FOR KEY SHARE
 
 -- A check that is switched off has no next run and no status.
 -- name: put_state
@@ -48,7 +48,7 @@ SELECT id, service_id, endpoint, method, expected_status, timeout_seconds, heade
 WHERE id IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT id, service_id, endpoint, method, expected_status, timeout_seconds, CASE WHEN headers IS NULL THEN 0 ELSE 1 END
-FROM health_checks WHERE id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+FROM health_checks WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: finish
 UPDATE health_check_states SET claimed_by = NULL, claimed_until = NULL,
@@ -89,7 +89,7 @@ SELECT h.service_id, h.status, e.ref FROM service_health h JOIN entities e ON e.
 WHERE h.service_id IN (SELECT value FROM json_each($1)) ORDER BY h.service_id
 -- for: pg
 SELECT h.service_id, h.status, e.ref FROM service_health h JOIN entities e ON e.id = h.service_id
-WHERE h.service_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY h.service_id FOR UPDATE OF h
+WHERE h.service_id IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY h.service_id FOR UPDATE OF h
 
 -- name: worst
 SELECT service_id, MAX(CASE status WHEN 'unhealthy' THEN 3 WHEN 'degraded' THEN 2 WHEN 'healthy' THEN 1 ELSE 0 END)
@@ -98,7 +98,7 @@ WHERE next_run_at IS NOT NULL AND service_id IN (SELECT value FROM json_each($1)
 -- for: pg
 SELECT service_id, MAX(CASE status WHEN 'unhealthy' THEN 3 WHEN 'degraded' THEN 2 WHEN 'healthy' THEN 1 ELSE 0 END)
 FROM health_check_states
-WHERE next_run_at IS NOT NULL AND service_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) GROUP BY service_id
+WHERE next_run_at IS NOT NULL AND service_id IN (SELECT jsonb_array_elements_text($1::jsonb)) GROUP BY service_id
 
 -- name: set_service
 UPDATE service_health SET status = $2, changed_at = $3 WHERE service_id = $1
@@ -116,7 +116,7 @@ SELECT check_id, status, last_at, last_ok, last_status_code, last_duration_us, l
 WHERE check_id IN (SELECT value FROM json_each($1))
 -- for: pg
 SELECT check_id, status, last_at, last_ok, last_status_code, last_duration_us, last_error FROM health_check_states
-WHERE check_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE check_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: uptime
 SELECT CAST(SUM(CASE WHEN r.hour >= $2 THEN r.runs ELSE 0 END) AS BIGINT),
@@ -143,9 +143,9 @@ SELECT check_id FROM health_check_states WHERE check_id > $1 ORDER BY check_id L
 -- name: prune_results
 DELETE FROM health_results WHERE at < $2 AND check_id IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM health_results WHERE at < $2 AND check_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+DELETE FROM health_results WHERE at < $2 AND check_id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: prune_rollups
 DELETE FROM health_rollups WHERE hour < $2 AND check_id IN (SELECT value FROM json_each($1))
 -- for: pg
-DELETE FROM health_rollups WHERE hour < $2 AND check_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+DELETE FROM health_rollups WHERE hour < $2 AND check_id IN (SELECT jsonb_array_elements_text($1::jsonb))

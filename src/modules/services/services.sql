@@ -31,8 +31,8 @@ SELECT e.id, (e.body || '}')::json #>> '{metadata,name}', h.runs, h.ok
 FROM entities e LEFT JOIN (
     SELECT c.service_id, CAST(SUM(r.runs) AS BIGINT) AS runs, CAST(SUM(r.ok) AS BIGINT) AS ok
     FROM health_checks c JOIN health_rollups r ON r.check_id = c.id AND r.hour >= $2
-    WHERE c.service_id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) GROUP BY c.service_id) h ON h.service_id = e.id
-WHERE e.id = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+    WHERE c.service_id IN (SELECT jsonb_array_elements_text($1::jsonb)) GROUP BY c.service_id) h ON h.service_id = e.id
+WHERE e.id IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- Whoever changes a service's versions, and whoever checks a constraint against them, take turns.
 -- name: lock_target
@@ -68,10 +68,10 @@ WHERE type = 'providesApi' AND target_ref IN (SELECT value FROM json_each($1))
 ORDER BY 1, 2, 3 LIMIT $2
 -- for: pg
 SELECT source_ref, target_ref, type FROM entity_relations
-WHERE type IN ('dependsOn', 'consumesApi') AND source_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE type IN ('dependsOn', 'consumesApi') AND source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 UNION
 SELECT target_ref, source_ref, 'apiProvidedBy' FROM entity_relations
-WHERE type = 'providesApi' AND target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE type = 'providesApi' AND target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 ORDER BY 1, 2, 3 LIMIT $2
 
 -- name: needed_by_relation
@@ -83,10 +83,10 @@ WHERE type = 'providesApi' AND source_ref IN (SELECT value FROM json_each($1))
 ORDER BY 2, 1, 3 LIMIT $2
 -- for: pg
 SELECT source_ref, target_ref, type FROM entity_relations
-WHERE type IN ('dependsOn', 'consumesApi') AND target_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE type IN ('dependsOn', 'consumesApi') AND target_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 UNION
 SELECT target_ref, source_ref, 'apiProvidedBy' FROM entity_relations
-WHERE type = 'providesApi' AND source_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE type = 'providesApi' AND source_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 ORDER BY 2, 1, 3 LIMIT $2
 
 -- name: needs_by_record
@@ -96,7 +96,7 @@ WHERE f.ref IN (SELECT value FROM json_each($1)) ORDER BY 1, 2, 3 LIMIT $2
 -- for: pg
 SELECT f.ref, t.ref, d.type, d.version_constraint, d.status FROM service_dependencies d
 JOIN entities f ON f.id = d.service_id JOIN entities t ON t.id = d.depends_on_service_id
-WHERE f.ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY 1, 2, 3 LIMIT $2
+WHERE f.ref IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY 1, 2, 3 LIMIT $2
 
 -- name: needed_by_record
 SELECT f.ref, t.ref, d.type, d.version_constraint, d.status FROM service_dependencies d
@@ -105,7 +105,7 @@ WHERE t.ref IN (SELECT value FROM json_each($1)) ORDER BY 2, 1, 3 LIMIT $2
 -- for: pg
 SELECT f.ref, t.ref, d.type, d.version_constraint, d.status FROM service_dependencies d
 JOIN entities f ON f.id = d.service_id JOIN entities t ON t.id = d.depends_on_service_id
-WHERE t.ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))) ORDER BY 2, 1, 3 LIMIT $2
+WHERE t.ref IN (SELECT jsonb_array_elements_text($1::jsonb)) ORDER BY 2, 1, 3 LIMIT $2
 
 -- name: nodes
 SELECT e.ref, e.id, COALESCE(e.title, json_extract(e.body || '}', '$.metadata.name')), e.kind, e.type, e.owner_ref,
@@ -115,9 +115,9 @@ FROM entities e LEFT JOIN service_health h ON h.service_id = e.id WHERE e.ref IN
 SELECT e.ref, e.id, COALESCE(e.title, (e.body || '}')::json #>> '{metadata,name}'), e.kind, e.type, e.owner_ref,
     CASE WHEN e.kind = 'component' THEN COALESCE(h.status, 'unknown') END
 FROM entities e LEFT JOIN service_health h ON h.service_id = e.id
-WHERE e.ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE e.ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 
 -- name: teams_by_ref
 SELECT entity_ref, id FROM teams WHERE deleted_at IS NULL AND entity_ref IN (SELECT value FROM json_each($1))
 -- for: pg
-SELECT entity_ref, id FROM teams WHERE deleted_at IS NULL AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+SELECT entity_ref, id FROM teams WHERE deleted_at IS NULL AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
