@@ -53,7 +53,7 @@ UPDATE catalog_documents SET hash = '', etag = NULL WHERE n IN (
 -- for: pg
 UPDATE catalog_documents SET hash = '', etag = NULL WHERE n IN (
     SELECT document_id FROM catalog_problems WHERE name = 'ConflictError' AND document_id IS NOT NULL
-    AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
+    AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: wake_sources
 UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
@@ -62,14 +62,14 @@ UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
 -- for: pg
 UPDATE catalog_sources SET next_read_at = $2 WHERE id IN (
     SELECT source_id FROM catalog_problems WHERE name = 'ConflictError'
-    AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb))))
+    AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb)))
 
 -- name: forget_problems
 DELETE FROM catalog_problems WHERE source_id = $1
     AND (document_id IS NULL OR document_id IN (SELECT value FROM json_each($2)))
 -- for: pg
 DELETE FROM catalog_problems WHERE source_id = $1
-    AND (document_id IS NULL OR document_id = ANY (ARRAY(SELECT jsonb_array_elements_text($2::jsonb)::bigint)))
+    AND (document_id IS NULL OR document_id IN (SELECT jsonb_array_elements_text($2::jsonb)::bigint))
 
 -- name: add_problem
 INSERT INTO catalog_problems (source_id, document_id, location, entity_ref, line, column_, name, message, found_at)

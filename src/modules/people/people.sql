@@ -96,7 +96,7 @@ WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref IN (SELECT 
 ORDER BY CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END, updated_at
 -- for: pg
 SELECT entity_ref, id, name, slug, description, org_id, source, vanished_at FROM teams
-WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+WHERE (deleted_at IS NULL OR vanished_at IS NOT NULL) AND entity_ref IN (SELECT jsonb_array_elements_text($1::jsonb))
 ORDER BY CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END, updated_at
 
 -- name: organizations_of_slugs
