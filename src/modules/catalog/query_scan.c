@@ -328,8 +328,8 @@ static Rc scan_batch(Scan *s, Place *place, bool tested, EntityRowFn fn, void *u
     if (tested) {
         size = TESTED_BATCH;
     } else if (s->by_row) { /* more and more where few of many are seen */
-        size = MIN(MAX(2 * place->batch, MIN(place->left, (int64_t)BATCH) + ROW_BATCH_MORE),
-                   (int64_t)BATCH);
+        int64_t wanted = s->sql.db == DB_POSTGRES ? 2 * size : size; /* a round trip costs more */
+        size = MIN(MAX(2 * place->batch, wanted + ROW_BATCH_MORE), (int64_t)BATCH);
     }
     place->batch = size;
     TRY(start(s, place, keys_only, size, skips ? place->skip : 0, &rows));
