@@ -8,12 +8,14 @@
 #include "modules/identity/identity.h"
 #include "modules/organizations/organizations.h"
 #include "modules/people/people.h"
+#include "modules/search/search.h"
 #include "modules/services/services.h"
 #include "modules/webhooks/webhooks.h"
 
 const Module *const app_modules[] = {
     &organizations_module, &access_module,   &identity_module, &catalog_module,
     &people_module,        &services_module, &webhooks_module, &audit_module,
+    &search_module,
 };
 const size_t app_n_modules = ARRAY_LEN(app_modules);
 

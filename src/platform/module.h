@@ -16,6 +16,7 @@ typedef struct Subscription Subscription;     /* platform/events/events.h */
 typedef struct SealedColumn SealedColumn;     /* platform/secrets/secrets.h */
 typedef struct EntityFollower EntityFollower; /* modules/catalog/follow.h */
 typedef struct PersonalTable PersonalTable;   /* platform/personal/personal.h */
+typedef struct SearchSource SearchSource;     /* modules/search/search.h */
 
 struct Module {
     const char *name;
@@ -33,6 +34,7 @@ struct Module {
     const SealedColumn *sealed;
     size_t n_sealed;
     const EntityFollower *follower; /* told of entities of the catalog; NULL: of none */
+    const SearchSource *searched;   /* documents of the search index; NULL: none */
     /* What the module keeps of a person: for exporting and erasing it. */
     const PersonalTable *personal;
     size_t n_personal;

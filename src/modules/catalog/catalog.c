@@ -277,6 +277,7 @@ const Module catalog_module = {
     .n_job_types = ARRAY_LEN(source_job_types),
     .schedules = source_schedules,
     .n_schedules = ARRAY_LEN(source_schedules),
+    .searched = &catalog_search_source,
     .start = start,
     .stop = stop,
 };

@@ -51,6 +51,9 @@ extern const JobSchedule source_schedules[1];
 
 extern const RecordHooks catalog_kind_hooks[1];
 
+/* catalog_search.c */
+extern const SearchSource catalog_search_source;
+
 /* ---- reading (reader.c): locations are "url:…", "file:/…", "git:URL#ref:path" */
 
 typedef struct Reader Reader;

@@ -81,3 +81,16 @@ WHERE ref = $1 AND valid_from <= $2 AND valid_to > $2 ORDER BY valid_to LIMIT 1
 
 -- name: made_by
 SELECT changed_by FROM entity_history WHERE entity_id = $1 AND revision = $2
+
+-- What the search index has of entities (catalog_search.c).
+-- name: documents_of
+SELECT ref, id, title, kind, namespace, name, owner_ref, body FROM entities WHERE ref IN (SELECT value FROM json_each($1))
+-- for: pg
+SELECT ref, id, title, kind, namespace, name, owner_ref, body FROM entities
+WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
+
+-- name: documents_after
+SELECT ref, id, title, kind, namespace, name, owner_ref, body FROM entities WHERE ref > $1 ORDER BY ref LIMIT $2
+
+-- name: sources_being_read
+SELECT count(*) FROM (SELECT 1 FROM catalog_sources WHERE reading_until IS NOT NULL LIMIT 1) AS reading

@@ -417,6 +417,11 @@ const SettingDef settings_table[] = {
      .otherwise = "",
      .secret = true,
      .help = "Secret that push events of code hosts are signed with (`/api/catalog-webhooks`). Empty: they are refused."},
+    {.name = "search.synonyms",
+     .type = SETTING_STRING,
+     .otherwise = "",
+     .help = "Words that mean the same to a search, besides the built-in ones: groups separated by semicolons, words by "
+             "spaces, for instance `crm customers; cart basket`."},
     {.name = "reading.allow",
      .type = SETTING_LIST,
      .reload = RELOAD_LIVE,

@@ -1,0 +1,79 @@
+-- The search index: two of everything. One is searched and kept up to date, the other one is filled by a rebuild and then
+-- takes its place (search_state.slot). Words are what search_words.c makes of texts, each with a character before it that
+-- says where it stands; so one table of words answers every question, and no database has rules of its own about words.
+
+-- One row per document. n is never used twice: the words of a document that changed or went are left behind under their old
+-- number, where nothing is found any more, and a rebuild gets rid of them.
+CREATE TABLE search_documents_a (
+    n INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,                 -- of its source: software-catalog
+    key TEXT NOT NULL,
+    label TEXT NOT NULL,                -- names and titles, folded, one a line
+    name TEXT NOT NULL,                 -- from here on as written
+    title TEXT,
+    alias TEXT,
+    kind TEXT,
+    namespace TEXT,
+    ctype TEXT,
+    lifecycle TEXT,
+    owner TEXT,
+    tags TEXT,                          -- separated by spaces
+    summary TEXT,
+    href TEXT NOT NULL,
+    owner_ref TEXT,                     -- who sees it
+    auth_id TEXT
+);
+CREATE UNIQUE INDEX search_documents_a_key ON search_documents_a (key, type);
+CREATE VIRTUAL TABLE search_words_a USING fts5(words, content='', columnsize=0, tokenize='ascii');
+CREATE VIRTUAL TABLE search_grams_a USING fts5(label, content='', columnsize=0, detail=none, tokenize='trigram');
+-- Words that may be meant when one is mistyped, by what is left of them without one or two letters (search_typos.c).
+CREATE TABLE search_terms_a (term TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE search_typos_a (key BIGINT NOT NULL, term TEXT NOT NULL, PRIMARY KEY (key, term)) WITHOUT ROWID;
+
+CREATE TABLE search_documents_b (
+    n INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    key TEXT NOT NULL,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    title TEXT,
+    alias TEXT,
+    kind TEXT,
+    namespace TEXT,
+    ctype TEXT,
+    lifecycle TEXT,
+    owner TEXT,
+    tags TEXT,
+    summary TEXT,
+    href TEXT NOT NULL,
+    owner_ref TEXT,
+    auth_id TEXT
+);
+CREATE UNIQUE INDEX search_documents_b_key ON search_documents_b (key, type);
+CREATE VIRTUAL TABLE search_words_b USING fts5(words, content='', columnsize=0, tokenize='ascii');
+CREATE VIRTUAL TABLE search_grams_b USING fts5(label, content='', columnsize=0, detail=none, tokenize='trigram');
+CREATE TABLE search_terms_b (term TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE search_typos_b (key BIGINT NOT NULL, term TEXT NOT NULL, PRIMARY KEY (key, term)) WITHOUT ROWID;
+
+CREATE TABLE search_slots (
+    slot TEXT PRIMARY KEY,              -- a, b
+    next_n BIGINT NOT NULL,
+    documents BIGINT NOT NULL,
+    stale BIGINT NOT NULL,              -- numbers whose words are left behind
+    builder TEXT                        -- the attempt of a job that fills it
+);
+INSERT INTO search_slots (slot, next_n, documents, stale) VALUES ('a', 1, 0, 0), ('b', 1, 0, 0);
+
+-- One row. Its lock makes one indexer run at a time.
+CREATE TABLE search_state (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    slot TEXT NOT NULL,                 -- which one is searched
+    generation BIGINT NOT NULL,         -- rises with every rebuild
+    position BIGINT NOT NULL,           -- of the last event that is in the index
+    format BIGINT NOT NULL,             -- of words (SEARCH_FORMAT); another one asks for a rebuild
+    built_at BIGINT,
+    indexed_at BIGINT
+);
+-- What is there already comes by a rebuild, what is new by events.
+INSERT INTO search_state (id, slot, generation, position, format)
+SELECT 1, 'a', 1, pruned, CASE WHEN EXISTS (SELECT 1 FROM entities) THEN 0 ELSE 1 END FROM event_stream;
