@@ -218,10 +218,29 @@ static int kind_weight(Str kind)
     return 3;
 }
 
-static int order_of(Str label, Str kind)
+static bool has_one(Str label, const SearchStrs *words)
 {
+    for (size_t i = 0; i < words->n; i++) {
+        if (str_find(label, words->at[i]) != SIZE_MAX) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Less is better: words that the name has itself weigh more than its length. */
+static int order_of(const SearchQuery *q, Str label, Str kind)
+{
+    enum { MISSING = 2000, LENGTH_MAX = 1000 };
     Str name = str_sub(label, 0, MIN(str_find_char(label, '\n'), label.len));
-    return (int)MIN(name.len, (size_t)1000) + kind_weight(kind);
+    int missing = 0;
+    for (size_t i = 0; i < q->terms.n; i++) {
+        const SearchTerm *t = &q->terms.at[i];
+        bool is_there = t->is_excluded || has_one(label, &t->words) ||
+                        has_one(label, &t->synonyms) || has_one(label, &t->typos);
+        missing += is_there ? 0 : MISSING;
+    }
+    return missing + (int)MIN(name.len, (size_t)LENGTH_MAX) + kind_weight(kind);
 }
 
 static SearchHit hit_of(const Find *f, Rows *rows, unsigned tier)
@@ -231,7 +250,7 @@ static SearchHit hit_of(const Find *f, Rows *rows, unsigned tier)
                      .tier = tier,
                      .label = rows_dup(rows, 1, a),
                      .kind = rows_dup(rows, 2, a)};
-    hit.order = order_of(hit.label, hit.kind);
+    hit.order = order_of(f->q, hit.label, hit.kind);
     if (f->q->wants_facets) {
         hit.source = rows_dup(rows, 3, a);
         hit.type = rows_dup(rows, 4, a);
