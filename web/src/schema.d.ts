@@ -2061,6 +2061,109 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/search/query": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search as Backstage does
+         * @description `types` and `filters` are given as `types[0]=…`, `filters[kind]=…`, `filters[kind][0]=…`.
+         */
+        get: operations["search-backstage.query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/.backstage/scheduler/v1/tasks/{task}/trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build the search index anew, as Backstage's scheduler is asked to
+         * @description Build the search index anew, as Backstage's scheduler is asked to.
+         */
+        post: operations["search-backstage.trigger"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find anything
+         * @description `q` is words, of which all are wanted; the last one may be half typed. `"two words"` in quotes stand beside each
+         *     other, `-word` is left out, `kind:`, `type:`, `owner:`, `lifecycle:`, `tag:` and `namespace:` filter. What is called
+         *     exactly so comes first, then names that begin so, words of names, parts of them, tags and owners, words that differ by
+         *     a typing error, descriptions, and all other text. Without words everything that fits the filters is listed.
+         */
+        get: operations["search.query"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the state of the search index
+         * @description Show the state of the search index.
+         */
+        get: operations["search.status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build the search index anew
+         * @description A job fills a second index, which takes the place of the first when it is complete. Searching goes on meanwhile.
+         */
+        post: operations["search.rebuild"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/second-factor": {
         parameters: {
             query?: never;
@@ -4593,6 +4696,115 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "error";
             message?: string;
+        };
+        BackstageSearchResults: {
+            /** @description Best first. */
+            results: {
+                /** @description Type of the document. */
+                type: string;
+                /** @description The document as it was indexed. */
+                document: Record<string, never>;
+                /** @description Its place among all results; the first has 1. */
+                rank: number;
+                /** @description Fields of the document with marks around what matches. */
+                highlight?: {
+                    /** @description Stands before a match. */
+                    preTag?: string;
+                    /** @description Stands behind a match. */
+                    postTag?: string;
+                    /** @description The fields that match. */
+                    fields?: Record<string, never>;
+                };
+            }[];
+            /** @description How many match. */
+            numberOfResults: number;
+            /** @description Gives the next page. */
+            nextPageCursor?: string;
+            /** @description Gives the page before. */
+            previousPageCursor?: string;
+        };
+        /** @description A text in pieces, in order; together they are the text. It is plain text, nothing in it is markup. */
+        SearchPieces: {
+            /** @description A piece of the text. */
+            text: string;
+            /** @description Is it what was asked for? */
+            match: boolean;
+        }[];
+        /** @description A document that was found. */
+        SearchItem: {
+            /** @description What it is in the index: software-catalog. */
+            type: string;
+            /** @description Its key; of an entity, its reference. */
+            ref: string;
+            /** @description Its name. */
+            name: string;
+            /** @description What people call it. */
+            title: string;
+            title_pieces: components["schemas"]["SearchPieces"];
+            /** @description For instance Component. */
+            kind: string;
+            /** @description Its namespace. */
+            namespace: string;
+            /** @description For instance service, website, team. */
+            entity_type?: string;
+            /** @description Who owns it. */
+            owner?: string;
+            /** @description How far it is. */
+            lifecycle?: string;
+            /** @description Its tags. */
+            tags?: string[];
+            summary: components["schemas"]["SearchPieces"];
+            /** @description Its page in the portal. */
+            href: string;
+            /** @description How it matches: 1 is called exactly so, 0 is only listed. */
+            score: number;
+        };
+        SearchFacet: {
+            /** @description The value. */
+            value: string;
+            /** @description How many of the matches have it. */
+            count: number;
+        }[];
+        SearchPage: {
+            /** @description Best first. */
+            items: components["schemas"]["SearchItem"][];
+            /** @description Gives the next page; null on the last one. */
+            next_cursor: string | null;
+            /** @description How many match. */
+            total?: number;
+            /** @description False: at least so many match; facets count these. */
+            total_is_exact?: boolean;
+            /** @description Per field, its values among the matches, most frequent first. */
+            facets?: {
+                [key: string]: components["schemas"]["SearchFacet"];
+            };
+        };
+        SearchStatus: {
+            /**
+             * @description What searches.
+             * @enum {string}
+             */
+            engine: "sqlite" | "postgresql";
+            /** @description Rises with every rebuild. */
+            generation: number;
+            /** @description How many can be found. */
+            documents: number;
+            /** @description Events that have not been looked at yet. */
+            lag: number;
+            /** @description Does the index have all that happened? */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            indexed_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last rebuilt.
+             */
+            built_at?: string | null;
+            /** @description What is in it. */
+            types?: string[];
         };
         /** @description Signed in, or asked for the second factor. */
         SignInAnswer: components["schemas"]["SignedIn"] | components["schemas"]["SecondFactorRequired"];
@@ -12825,6 +13037,173 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             500: components["responses"]["InternalError"];
+        };
+    };
+    "search-backstage.query": {
+        parameters: {
+            query?: {
+                /**
+                 * @description What to look for.
+                 * @example example
+                 */
+                term?: string;
+                /** @description How many to give at most; 25, up to 100. */
+                pageLimit?: number;
+                /** @description From another page. */
+                pageCursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackstageSearchResults"];
+                };
+            };
+            400: components["responses"]["BackstageError"];
+            401: components["responses"]["BackstageError"];
+            403: components["responses"]["BackstageError"];
+            429: components["responses"]["BackstageError"];
+            500: components["responses"]["BackstageError"];
+        };
+    };
+    "search-backstage.trigger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description For instance search_index_software_catalog.
+                 * @example search_index_software_catalog
+                 */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is queued. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BackstageError"];
+            401: components["responses"]["BackstageError"];
+            403: components["responses"]["BackstageError"];
+            404: components["responses"]["BackstageError"];
+            429: components["responses"]["BackstageError"];
+            500: components["responses"]["BackstageError"];
+            507: components["responses"]["BackstageError"];
+        };
+    };
+    "search.query": {
+        parameters: {
+            query?: {
+                /**
+                 * @description What to look for.
+                 * @example example
+                 */
+                q?: string;
+                /** @description Only these types of documents. */
+                types?: string[];
+                /** @description Only these kinds. */
+                kinds?: string[];
+                /** @description Fields to count the values of. */
+                facets?: ("kind" | "type" | "owner" | "lifecycle" | "tag")[];
+                /** @description Say how many match. */
+                total?: boolean;
+                /** @description How many to give at most. */
+                limit?: number;
+                /** @description From the page before; the other parameters stay the same. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "search.status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchStatus"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "search.rebuild": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: uuid
+                         * @description Its progress is at /api/jobs/{id}.
+                         */
+                        job_id: string;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+            507: components["responses"]["InsufficientStorage"];
         };
     };
     "auth.second-factor": {
