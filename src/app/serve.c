@@ -37,7 +37,9 @@ static Rc guard_events(Ctx *cx, EventReader *readers, size_t n)
     TRY(identity_check_stay(cx, stays, n));
     for (size_t i = 0; i < n && (rc == RC_OK || rc == RC_DENIED); i++) {
         cx->actor = *readers[i].actor;
-        rc = stays[i].is_out ? RC_DENIED : access_hidden_topics(cx, &readers[i].hidden);
+        rc = stays[i].is_out       ? RC_DENIED
+             : readers[i].is_brief ? RC_OK
+                                   : access_hidden_topics(cx, &readers[i].hidden);
         readers[i].is_out = rc == RC_DENIED;
     }
     cx->actor = own;

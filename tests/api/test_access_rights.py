@@ -257,3 +257,35 @@ def test_streams_of_another_process_end_too(new_server):
             assert take()
             assert ends_within(stream)
         until(lambda: there.get("/api/events").status in (401, 403), deadline_s=2, what="pages too")
+
+
+# ---- what one may do, and what changes
+
+def test_permissions_that_are_held(server, admin):
+    viewer = new_user(admin, "held@example.org", role="viewer")
+    held = viewer.get("/api/auth/permissions").json()
+    assert held["all"] is False and "Team:read" in held["everywhere"] and "Role:create" not in held["everywhere"] + held["somewhere"]
+    assert admin.get("/api/auth/permissions").json()["all"] is True
+    assert server.api.get("/api/auth/permissions").status == 401
+    key = with_key(server, admin.post("/api/api-keys", {"name": "narrow", "scopes": ["Team:read"]}))
+    assert key.get("/api/auth/permissions").json()["all"] is False
+    local = new_user(admin, "held-locally@example.org", role=None)
+    [role] = admin.get("/api/roles", query={"name": "maintainer"}).json()["items"]
+    bound = {"subject_kind": "user", "subject_id": local.user["id"], "role_id": role["id"], "scope_kind": "organization", "scope_id": ORGANIZATION}
+    assert admin.post("/api/role-bindings", bound).status == 201
+    until(lambda: "Team:update" in local.get("/api/auth/permissions").json()["somewhere"])
+    assert "Team:update" not in local.get("/api/auth/permissions").json()["everywhere"]
+
+
+def test_changes_need_a_sign_in_only(server, admin):
+    nobody = new_user(admin, "changes@example.org", role=None)
+    assert nobody.get("/api/events").status == 403
+    assert server.api.get("/api/events/changes", headers={"Accept": "text/event-stream"}).status == 401
+    with nobody.events("/api/events/changes") as stream:
+        assert stream.status == 200
+        new_user(admin, "changes-other@example.org", role=None)
+        told = json.loads(next(message["data"] for message in stream if message["data"]))
+        assert "users.created" in told["types"] and set(told) == {"types"}
+        assert admin.post(f"/api/users/{nobody.user['id']}/sign-out").status in (200, 204)
+        for _ in stream:
+            pass  # it ends with the session

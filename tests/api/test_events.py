@@ -107,6 +107,34 @@ def test_stream_filters(each_api):
         assert next(messages(by_subject))["event"] == "organizations.updated"
 
 
+def test_changes_name_types_only(each_api):
+    assert each_api.get("/api/events/changes").status == 406
+    with each_api.events("/api/events/changes") as stream:
+        assert stream.status == 200
+        create(each_api, "changes-1")
+        told = next(message for message in stream if message["data"])
+    assert "event" not in told and "id" not in told
+    assert json.loads(told["data"]) == {"types": ["organizations.created"]}
+
+
+def test_changes_of_a_flood_are_few(each_api):
+    with each_api.events("/api/events/changes") as stream:
+        for i in range(200):
+            create(each_api, f"flood-{i}")
+        last = create(each_api, "flood-last")
+        each_api.delete(f"{ORGANIZATIONS}/{last}")
+        n = 0
+        for message in stream:
+            if not message["data"]:
+                continue
+            n += 1
+            types = json.loads(message["data"])["types"]
+            assert len(set(types)) == len(types)
+            if "organizations.deleted" in types:
+                break
+    assert n <= 202
+
+
 def test_stream_from_a_position(each_api):
     after = head(each_api)
     ids = [create(each_api, f"from-{i}") for i in range(3)]

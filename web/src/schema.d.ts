@@ -152,6 +152,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what one may do
+         * @description Permissions as the contract names them, for who shows only what can be used. Whether a call is allowed is decided when it is made.
+         */
+        get: operations["auth.permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/authz/explain": {
         parameters: {
             query?: never;
@@ -840,6 +860,28 @@ export interface paths {
          *     an event `stream.reset` that says from where it goes on.
          */
         get: operations["events.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow which types of events happen
+         * @description Server-sent events without a name, for who shows things and reads them anew when they may have changed: each message is
+         *     `{"types":["teams.updated"]}`, the types of what happened since the last one, or `["*"]`. It says nothing else, so signing
+         *     in is enough; what has changed is read under the reader's own rights. Who reconnects reads everything anew.
+         */
+        get: operations["events.changes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3387,6 +3429,14 @@ export interface components {
             readonly updated_at: string;
             /** @description Last changed by this user or service; null when by the system or anonymously. */
             readonly updated_by?: string | null;
+        };
+        HeldPermissions: {
+            /** @description Whether nobody asks for rights here, or all of them are held everywhere. */
+            all: boolean;
+            /** @description Held on the platform and denied nowhere: `Service:read`. */
+            everywhere: string[];
+            /** @description Held at some scope only. */
+            somewhere: string[];
         };
         AccessQuestion: {
             /** @description Who; the caller when left out. */
@@ -7618,6 +7668,31 @@ export interface operations {
             500: components["responses"]["InternalError"];
         };
     };
+    "auth.permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The permissions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldPermissions"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
     "authz.explain": {
         parameters: {
             query?: never;
@@ -9787,6 +9862,40 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description The events after the position are no longer kept, or the position is not of this stream. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalError"];
+        };
+    };
+    "events.changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The open stream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The call does not ask for a stream. */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };

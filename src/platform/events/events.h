@@ -55,6 +55,7 @@ void events_wake(void *events);
 typedef struct EventReader {
     const Actor *actor;
     int64_t *mark; /* the guard's own, 0 at first */
+    bool is_brief; /* in: is told of types only, for which signing in is enough */
     bool is_out;   /* may not read, or not any more */
     Str hidden;    /* topics that it may not read, each with a space before and behind; "" none */
 } EventReader;

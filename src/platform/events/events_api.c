@@ -100,22 +100,8 @@ static Str reset_note(Arena *arena, int64_t after, int64_t from)
                    STR_ARG(event_position_write(from, begins)));
 }
 
-static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
+static Rc open_stream(Ctx *cx, Call *call, const EventStart *start)
 {
-    int64_t from = -1;
-    bool ok = true;
-    Str note = STR_EMPTY;
-    if (!call->http) {
-        return fail(cx, RC_NOT_ACCEPTABLE,
-                    "A stream needs a connection; ask for application/json here.");
-    }
-    if (ask->after >= 0) {
-        TRY(check_position(cx, ask->after, &from, &ok));
-        ctx_end(cx);
-    }
-    if (!ok) {
-        note = reset_note(cx->arena, ask->after, from);
-    }
     const HttpPair headers[] = {
         {STR("Content-Type"),           STR("text/event-stream")},
         {STR("Cache-Control"),          STR("no-store")         },
@@ -124,11 +110,31 @@ static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
         {STR("X-Request-Id"),           cx->request_id          },
     };
     HttpResponse head = {.status = 200, .headers = headers, .n_headers = ARRAY_LEN(headers)};
-    EventStart start = {&ask->filter, &cx->actor, from, note};
-    TRY(event_stream_open(cx->platform->events, call->http, &head, &start, &cx->error));
+    if (!call->http) {
+        return fail(cx, RC_NOT_ACCEPTABLE,
+                    "A stream needs a connection; ask for application/json here.");
+    }
+    TRY(event_stream_open(cx->platform->events, call->http, &head, start, &cx->error));
     call->reply.status = 200;
     call->reply.sent = true;
     return RC_OK;
+}
+
+static Rc answer_stream(Ctx *cx, Call *call, const Ask *ask)
+{
+    int64_t from = -1;
+    bool ok = true;
+    Str note = STR_EMPTY;
+    if (ask->after >= 0) {
+        TRY(check_position(cx, ask->after, &from, &ok));
+        ctx_end(cx);
+    }
+    if (!ok) {
+        note = reset_note(cx->arena, ask->after, from);
+    }
+    const EventStart start = {
+        .filter = &ask->filter, .actor = &cx->actor, .after = from, .note = note};
+    return open_stream(cx, call, &start);
 }
 
 Rc events_list(Ctx *cx, Call *call)
@@ -139,6 +145,17 @@ Rc events_list(Ctx *cx, Call *call)
         return fail(cx, RC_BUSY, "Events are not looked for on this thread");
     }
     return ask.is_stream ? answer_stream(cx, call, &ask) : answer_page(cx, call, &ask);
+}
+
+Rc events_changes(Ctx *cx, Call *call)
+{
+    const EventFilter everything = {0};
+    const EventStart start = {
+        .filter = &everything, .actor = &cx->actor, .after = -1, .is_brief = true};
+    if (!wants_stream(call_header(call, "Accept"))) {
+        return fail(cx, RC_NOT_ACCEPTABLE, "There is a stream here: ask for text/event-stream.");
+    }
+    return open_stream(cx, call, &start);
 }
 
 Rc events_asyncapi(Ctx *cx, Call *call)

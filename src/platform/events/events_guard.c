@@ -36,7 +36,9 @@ static Rc ask_some(Events *events, Ctx *cx, EventStream **streams, size_t n)
 {
     EventReader *readers = ARENA_ARRAY(cx->arena, EventReader, n);
     for (size_t i = 0; i < n; i++) {
-        readers[i] = (EventReader){.actor = &streams[i]->actor, .mark = &streams[i]->mark};
+        readers[i] = (EventReader){.actor = &streams[i]->actor,
+                                   .mark = &streams[i]->mark,
+                                   .is_brief = streams[i]->is_brief};
     }
     TRY(ctx_read_primary(cx));
     Rc rc = events->guard(cx, readers, n);

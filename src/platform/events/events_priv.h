@@ -80,6 +80,7 @@ struct EventStream {
     HttpStream *http;
     EventFilter filter;
     Actor actor;
+    bool is_brief;           /* gets the types of what happened, and nothing that it missed */
     int64_t mark;            /* of the guard */
     char *filter_text;       /* heap; what filter and actor point into */
     char *hidden_text;       /* heap; filter.hidden */
@@ -155,6 +156,7 @@ typedef struct EventStart {
     const Actor *actor;
     int64_t after; /* a position, or -1 for only what is new */
     Str note;      /* sent first */
+    bool is_brief;
 } EventStart;
 /* Takes over the answer of r. Fails RC_BUSY, without having answered, when there are too many
  * streams. */
@@ -181,5 +183,7 @@ MUST_CHECK Rc events_guard_page(Ctx *cx, EventFilter *filter);
 
 /* The event as one server-sent event. */
 void event_write_frame(Buf *out, const Event *event);
+/* {"types":[…]} of a page as one server-sent event without a name; ["*"] for very many. */
+void event_write_types(Buf *out, const EventPage *page);
 
 #endif

@@ -241,6 +241,34 @@ void event_write_json(Buf *out, const Event *event)
     buf_char(out, '}');
 }
 
+static bool is_named_before(const EventPage *page, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (str_eq(page->items[i].type, page->items[at].type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void event_write_types(Buf *out, const EventPage *page)
+{
+    enum { TYPES_MAX = 32 };
+    size_t n = 0, start = out->len;
+    buf_lit(out, "data: {\"types\":[");
+    for (size_t i = 0; i < page->n && n <= TYPES_MAX; i++) {
+        if (!is_named_before(page, i)) {
+            buf_put(out, n++ ? STR(",") : STR_EMPTY);
+            buf_json_str(out, page->items[i].type);
+        }
+    }
+    if (n > TYPES_MAX) {
+        out->len = start;
+        buf_lit(out, "data: {\"types\":[\"*\"");
+    }
+    buf_lit(out, "]}\n\n");
+}
+
 /* WHATWG HTML section 9.2: JSON on one line, since ours is written compactly. */
 void event_write_frame(Buf *out, const Event *event)
 {

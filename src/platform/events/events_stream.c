@@ -140,6 +140,7 @@ Rc event_stream_open(
     ASSERT(s != NULL);
     s->events = events;
     s->position = start->after;
+    s->is_brief = start->is_brief;
     copy_texts(s, start);
     metric_add(events->streams_gauge, 1);
     s->http = http_respond_stream(r, head, STREAM_BUFFER, on_gone, s);
@@ -260,6 +261,14 @@ static void give(EventStream *s, const EventPage *page, const Str *frames)
     }
 }
 
+/* What it misses it reads anew from where it comes: it is told that there is something. */
+static void give_types(EventStream *s, const EventPage *page, Str types)
+{
+    if (page->position > s->position && write_or_fall_behind(s, types)) {
+        s->position = page->position;
+    }
+}
+
 static const Str *write_frames(Arena *arena, const EventPage *page)
 {
     enum { FRAME_OVERHEAD = 1024 }; /* names, times, positions */
@@ -282,10 +291,18 @@ void streams_publish(Events *events, Arena *arena, const EventPage *page)
     if (events->live.n == 0) {
         return;
     }
-    const Str *frames = write_frames(arena, page);
+    const Str *frames = NULL;
+    Buf types = buf_init(arena, 64 * KIB);
+    event_write_types(&types, page);
     for (size_t i = events->live.n;
          i-- > 0;) { /* downwards: one that falls behind leaves the list */
-        give(events->live.at[i], page, frames);
+        EventStream *s = events->live.at[i];
+        if (s->is_brief) {
+            give_types(s, page, buf_str(&types));
+            continue;
+        }
+        frames = frames ? frames : write_frames(arena, page);
+        give(s, page, frames);
     }
 }
 
@@ -294,6 +311,10 @@ void streams_publish(Events *events, Arena *arena, const EventPage *page)
 static void greet(EventStream *s)
 {
     char position[EVENT_POSITION_DIGITS + 4], text[96];
+    if (s->is_brief) {
+        write_or_fall_behind(s, STR("retry: 2000\n: connected\n\n"));
+        return;
+    }
     Str at = event_position_write(s->position, position);
     int n = snprintf(text, sizeof(text), "retry: 2000\n: connected\nid: %.*s\n\n", STR_ARG(at));
     write_or_fall_behind(s, str_of(text, (size_t)n));
@@ -320,6 +341,18 @@ void stream_let_in(EventStream *s)
     Events *events = s->events;
     move_to(s, s->position >= events->position ? &events->live : &events->behind);
     greet(s);
+}
+
+/* One that did not take what it was told. */
+static void catch_up_brief(EventStream *s, int64_t now)
+{
+    s->retry_us = 0;
+    if (write_or_fall_behind(s, STR("data: {\"types\":[\"*\"]}\n\n"))) {
+        s->position = MAX(s->position, s->events->position);
+        move_to(s, &s->events->live);
+    } else if (now - s->written_us > STALL_US) {
+        stream_close(s);
+    }
 }
 
 /* One page; *ret_closed: it has stalled. */
@@ -355,7 +388,9 @@ Rc streams_catch_up(Events *events, Ctx *cx, bool *ret_more)
     TRY(ctx_read_primary(cx));
     for (size_t i = 0; i < turns && events->behind.n > 0; i++) {
         EventStream *s = events->behind.at[events->next_behind++ % events->behind.n];
-        if (s->retry_us <= now) {
+        if (s->retry_us <= now && s->is_brief) {
+            catch_up_brief(s, now);
+        } else if (s->retry_us <= now) {
             TRY(catch_up_one(s, cx, cx->tx, now));
         }
     }
@@ -378,7 +413,7 @@ void streams_heartbeat(Events *events)
     for (size_t i = 0; i < count && events->live.n > 0; i++) {
         EventStream *s = events->live.at[events->next_heartbeat++ % events->live.n];
         if (now - s->written_us > HEARTBEAT_US - (HEARTBEAT_STEPS + 1) * US_PER_SECOND) {
-            write_or_fall_behind(s, str_of(text, (size_t)n));
+            write_or_fall_behind(s, s->is_brief ? STR(":\n\n") : str_of(text, (size_t)n));
         }
     }
 }

@@ -48,7 +48,7 @@ static void serve_stream(void *user, HttpRequest *r)
     ASSERT(event_position_parse(str_from_index(http_path(r), 1), &after));
     ASSERT(event_filter_parse(STR("test.*"), STR_EMPTY, &filter));
     static const Actor nobody = {.kind = ACTOR_ANONYMOUS};
-    EventStart start = {&filter, &nobody, after, STR_EMPTY};
+    EventStart start = {.filter = &filter, .actor = &nobody, .after = after};
     ASSERT(event_stream_open(t->platform.events, r, &head, &start, &err) == RC_OK);
 }
 
