@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fairway's speed beside nginx's on this machine, as a table with the bar of each figure.
 
-    bench.py [--quick] [--million] [--only sqlite|postgresql] [--section all|auth]
+    bench.py [--quick] [--million] [--only sqlite|postgresql] [--section all|auth|search]
 
 --quick: short runs and 10,000 entities only. --million: also a catalog of a million entities.
 FAIRWAY_BINARY: the program, else build/release/fairway. The bars come from a Backstage backend measured
@@ -22,6 +22,7 @@ os.environ.setdefault("FAIRWAY_BINARY", str(TESTS.parent / "build" / "release" /
 import generate  # noqa: E402
 import measure  # noqa: E402
 import rights  # noqa: E402
+import search  # noqa: E402
 from streams import Streams  # noqa: E402
 from support import wait  # noqa: E402
 from support.pg import PrivatePostgres  # noqa: E402
@@ -85,6 +86,9 @@ class Bench:
         if self.options.section == "auth":
             self.auth()
             return
+        if self.options.section == "search":
+            self.search(1_000_000 if self.options.million else 10_000)
+            return
         self.start()
         self.catalog(10_000, reads=True)
         if not self.options.quick:
@@ -119,6 +123,16 @@ class Bench:
             self.unchanged(server, count, source)
             if reads:
                 self.reads(server, count)
+
+    def search(self, count):
+        target = generate.write(count, CACHE / str(count))
+        begin = time.monotonic()
+        with self.server(CONFIG.format(target=target)) as server:
+            self.ingested(server, None)
+            cpu = measure.cpu_seconds(server.process.pid)
+            self.ingest_rows(server, count, time.monotonic() - begin, cpu)
+            search.index(self, server, count, cpu)
+            search.run(self, server, count)
 
     def ingested(self, server, read_before, api=None):
         def done():
@@ -221,7 +235,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--million", action="store_true")
-    parser.add_argument("--section", choices=["all", "auth"], default="all")
+    parser.add_argument("--section", choices=["all", "auth", "search"], default="all")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

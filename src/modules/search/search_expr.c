@@ -34,12 +34,13 @@ static void put_token(SearchExpr *e, char place, Str word)
 static void put_place(SearchExpr *e, bool *is_first, char place, Str word)
 {
     bool is_start = place == IN_START || place == IN_BEGIN;
-    size_t n = search_letters(word);
-    if (is_start && ((place == IN_START && n < 2) || (n > SEARCH_PREFIX_MAX && !e->long_starts))) {
+    size_t n = is_start ? search_letters(word) : 0;
+    if ((place == IN_START && (n < SEARCH_START_MIN || n > SEARCH_START_MAX)) ||
+        (place == IN_BEGIN && n > SEARCH_BEGIN_MAX)) {
         return;
     }
     put_or(e, is_first);
-    put_token(e, place, is_start ? search_prefix(word, SEARCH_PREFIX_MAX) : word);
+    put_token(e, place, word);
 }
 
 static void put_places(SearchExpr *e, bool *is_first, const char *places, const SearchStrs *words)

@@ -22,31 +22,27 @@ typedef struct Tier {
     SearchPlaces places;
     double score;
     bool if_none; /* only when nothing was found before */
-    bool
-        long_starts; /* words longer than what is stored of beginnings are looked at in the label */
 } Tier;
 
-#define P(w, s, t, l)                                                                              \
-    {                                                                                              \
-        .words = (w), .synonyms = (s), .typos = (t), .longer = (l)                                 \
-    }
+/* clang-format off */
+#define P(w, s, t, l) {.words = (w), .synonyms = (s), .typos = (t), .longer = (l)}
 static const Tier tiers[] = {
-    {.kind = TIER_EXACT, .places = P("",                      "",                                      "",""), .score = 1},
-    {.kind = TIER_BEGIN,        .places = P("",                                           "",                                                                 "",""), .score = 0.9},
-    {.kind = TIER_WORDS,                .places = P("1",                                                "",           "",""), .score = 0.8},
-    {.kind = TIER_WORDS,.places = P("126","", "",""), .score = 0.7, .long_starts = true},
-    {.kind = TIER_WORDS,                  .places = P("126",                                    "1",                                                                       "",""), .score = 0.65},
-    {.kind = TIER_INFIX,               .places = P("",                                      "",                                                          "",                            ""), .score = 0.6},
-    {.kind = TIER_WORDS,.places = P("1263","13","","13"), .score = 0.5},
-    {.kind = TIER_WORDS,                  .places = P("1263",                                    "13",                                               "13","13"), .score = 0.4},
-    {.kind = TIER_WORDS,               .places = P("12634",                                      "134",                                                                             "13","134"), .score = 0.3},
-    {.kind = TIER_WORDS,              .places = P("126345",                                                                   "1345",                                                                                                                                                          "1345",                                                                                                                                                        "1345"), .score = 0.2},
+    {.kind = TIER_EXACT, .places = P("", "", "", ""), .score = 1},
+    {.kind = TIER_BEGIN, .places = P("", "", "", ""), .score = 0.9},
+    {.kind = TIER_WORDS, .places = P("1", "", "", ""), .score = 0.8},
+    {.kind = TIER_WORDS, .places = P("126", "", "", ""), .score = 0.7},
+    {.kind = TIER_WORDS, .places = P("126", "1", "", ""), .score = 0.65},
+    {.kind = TIER_INFIX, .places = P("", "", "", ""), .score = 0.6},
+    {.kind = TIER_WORDS, .places = P("1263", "13", "", "13"), .score = 0.5},
+    {.kind = TIER_WORDS, .places = P("1263", "13", "13", "13"), .score = 0.4},
+    {.kind = TIER_WORDS, .places = P("12634", "134", "13", "134"), .score = 0.3},
+    {.kind = TIER_WORDS, .places = P("126345", "1345", "1345", "1345"), .score = 0.2},
     {.kind = TIER_WORDS,
-     .places =
-         {.words = "126345", .synonyms = "1345", .typos = "13", .longer = "", .any_term = true},
+     .places = {.words = "126345", .synonyms = "1345", .typos = "13", .longer = "", .any_term = true},
      .score = 0.1,
      .if_none = true},
 };
+/* clang-format on */
 static const Tier list_tier = {.kind = TIER_LIST, .places = P("", "", "", ""), .score = 0};
 enum { FIRST_WITH_LONGER = 6, FIRST_WITH_TYPOS = 7 };
 
@@ -317,30 +313,6 @@ static void put_in_label(const Find *f, Sql *s, Str word)
     }
 }
 
-/* The beginnings of names are stored up to a length only: of longer words the label has the last
- * word. */
-static bool is_pure(const Tier *tier)
-{
-    return tier->kind == TIER_BEGIN || (tier->kind == TIER_WORDS && tier->long_starts);
-}
-
-static void put_long(const Find *f, Sql *s, const Tier *tier)
-{
-    if (!is_pure(tier)) {
-        return;
-    }
-    if (tier->kind == TIER_BEGIN && search_letters(f->q->joined) > SEARCH_PREFIX_MAX) {
-        put_in_label(f, s, f->q->joined);
-    }
-    for (size_t i = 0; tier->kind == TIER_WORDS && i < f->q->terms.n; i++) {
-        const SearchTerm *term = &f->q->terms.at[i];
-        if (!term->is_excluded && !term->is_phrase &&
-            search_letters(term->words.at[0]) > SEARCH_PREFIX_MAX) {
-            put_in_label(f, s, term->words.at[0]);
-        }
-    }
-}
-
 static Rc run_words(Find *f, unsigned at, const Tier *tier)
 {
     SearchExpr e = {.arena = f->cx->arena, .db = f->db, .text = buf_init(f->cx->arena, MIB)};
@@ -349,13 +321,13 @@ static Rc run_words(Find *f, unsigned at, const Tier *tier)
     bool can_match = true;
     Str token = STR_EMPTY;
     if (tier->kind == TIER_WORDS) {
-        e.long_starts = tier->long_starts;
         can_match = search_expr(&e, q, &tier->places, f->owner_marks);
     } else {
         if (tier->kind != TIER_LIST) {
-            Str word = place == IN_BEGIN ? search_prefix(q->joined, SEARCH_PREFIX_MAX) : q->joined;
+            Str word = place == IN_BEGIN ? q->joined : q->joined;
             token = str_fmt(f->cx->arena, "%c%.*s", place, STR_ARG(word));
-            can_match = word.len > 0;
+            can_match =
+                word.len > 0 && (place == IN_EXACT || search_letters(word) <= SEARCH_BEGIN_MAX);
         }
         can_match = can_match && search_expr_token(&e, q, token, f->owner_marks);
     }
@@ -366,7 +338,6 @@ static Rc run_words(Find *f, unsigned at, const Tier *tier)
     put_columns(f, &s);
     put_match(f, &s, buf_str(&e.text));
     put_reach(f, &s);
-    put_long(f, &s, tier);
     put_limit(&s, limit_of(f));
     return run(f, &s, at, tier->kind != TIER_LIST);
 }
@@ -398,13 +369,54 @@ static bool can_be_infix(const SearchQuery *q)
     return n > 0;
 }
 
+static bool has_excluded(const SearchQuery *q)
+{
+    for (size_t i = 0; i < q->terms.n; i++) {
+        if (q->terms.at[i].is_excluded) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_conditions(const SearchQuery *q)
 {
-    bool has_excluded = false;
-    for (size_t i = 0; i < q->terms.n; i++) {
-        has_excluded = has_excluded || q->terms.at[i].is_excluded;
+    return q->filters.n > 0 || has_excluded(q) || !q->is_all_sources;
+}
+
+static void put_column(Sql *s, const char *field, Str value)
+{
+    if (str_is(str_from(field), "owner")) { /* as written, in full, or its bare name */
+        put_param(s, "(fw_lower(d.owner) = ", value, "");
+        put_param(s, " OR d.owner_ref = ", value, "");
+        put_param(s, " OR d.owner_ref LIKE '%/' || ", value, ")");
+    } else if (str_is(str_from(field), "tag")) {
+        put_param(s, "(' ' || fw_lower(d.tags) || ' ') LIKE '% ' || ", value, " || ' %'");
+    } else {
+        buf_fmt(&s->text, "fw_lower(d.%s)",
+                str_is(str_from(field), "type")       ? "ctype"
+                : str_is(str_from(field), "location") ? "href"
+                                                      : field);
+        put_param(s, " = ", value, "");
     }
-    return q->filters.n > 0 || has_excluded || !q->is_all_sources;
+}
+
+/* The filters on a row `d`, for the tier that does not ask the index of words. */
+static void put_filters(const Find *f, Sql *s)
+{
+    for (size_t i = 0; i < f->q->filters.n; i++) {
+        const SearchFilter *filter = &f->q->filters.at[i];
+        buf_put(&s->text, filter->is_excluded ? STR(" AND NOT COALESCE(") : STR(" AND ("));
+        for (size_t k = 0; k < filter->values.n; k++) {
+            buf_put(&s->text, k ? STR(" OR ") : STR_EMPTY);
+            put_column(s, filter->field, str_lower_utf8(f->cx->arena, filter->values.at[k]));
+        }
+        buf_put(&s->text, filter->is_excluded ? STR(", FALSE)") : STR(")"));
+    }
+    for (size_t i = 0; !f->q->is_all_sources && i < f->q->n_sources; i++) {
+        put_param(s, i ? ", " : " AND d.type IN (", str_from(f->q->sources[i]->type), "");
+    }
+    buf_put(&s->text, f->q->is_all_sources ? STR_EMPTY : STR(")"));
 }
 
 static void put_infix_terms(const Find *f, Sql *s)
@@ -422,7 +434,7 @@ static Rc run_infix(Find *f, unsigned at)
     const char *slot = f->found->slot ? "b" : "a";
     Buf grams = buf_init(f->cx->arena, 64 * KIB);
     Sql s = sql_new(f);
-    if (!can_be_infix(f->q)) {
+    if (!can_be_infix(f->q) || has_excluded(f->q)) {
         return RC_OK;
     }
     for (size_t i = 0; i < f->q->terms.n; i++) {
@@ -441,21 +453,7 @@ static Rc run_infix(Find *f, unsigned at)
         put_param(&s, "", buf_str(&grams), "");
     }
     put_infix_terms(f, &s);
-    if (has_conditions(f->q)) {
-        SearchExpr e = {.arena = f->cx->arena, .db = f->db, .text = buf_init(f->cx->arena, MIB)};
-        if (!search_expr_token(&e, f->q, STR_EMPTY, STR_EMPTY)) {
-            return RC_OK;
-        }
-        if (f->db == DB_POSTGRES) {
-            put_param(&s, " AND d.words @@ ", buf_str(&e.text), "::tsquery");
-        } else {
-            buf_fmt(&s.text,
-                    " AND EXISTS (SELECT 1 FROM search_words_%s w WHERE w.rowid = d.n AND w.words "
-                    "MATCH ",
-                    slot);
-            put_param(&s, "", buf_str(&e.text), ")");
-        }
-    }
+    put_filters(f, &s);
     put_reach(f, &s);
     put_limit(&s, f->found->hits.n + f->q->base);
     return run(f, &s, at, true);

@@ -23,8 +23,9 @@
 #define TIDY_JOB "search.tidy"
 #define BACKLOG_WAIT_US (500 * INT64_C(1000))
 #define BACKLOG_WAIT_MAX_US US_PER_MINUTE
-#define TIDY_AFTER_US (2 * US_PER_MINUTE) /* longer than any request may still read the old half   \
-                                           */
+#define TIDY_AFTER_US                                                                              \
+    (2 * US_PER_MINUTE) /* longer than any request may still read the old half                     \
+                         */
 #define STALE_ASK_US (10 * US_PER_MINUTE)
 #define REBUILD_TIMEOUT_US (2 * 60 * US_PER_MINUTE)
 

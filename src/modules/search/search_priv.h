@@ -141,7 +141,6 @@ typedef struct SearchExpr {
     Arena *arena;
     DbKind db;
     Buf text;
-    bool long_starts; /* beginnings also of words longer than what is stored of them */
 } SearchExpr;
 /* Where a word may stand and what it may be. */
 typedef struct SearchPlaces {

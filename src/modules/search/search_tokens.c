@@ -25,10 +25,10 @@ static void put(SearchTokens *t, char place, Str word)
     }
 }
 
-static void put_starts(SearchTokens *t, char place, Str word, size_t from)
+static void put_starts(SearchTokens *t, char place, Str word, size_t from, size_t to)
 {
     Str last = STR_EMPTY;
-    for (size_t n = from; n <= SEARCH_PREFIX_MAX; n++) {
+    for (size_t n = from; n <= to; n++) {
         Str start = search_prefix(word, n);
         if (start.len == last.len) {
             return;
@@ -73,11 +73,11 @@ static void put_name(SearchTokens *t, Str name)
         return;
     }
     put(t, IN_EXACT, joined);
-    put_starts(t, IN_BEGIN, joined, 1);
+    put_starts(t, IN_BEGIN, joined, 1, SEARCH_BEGIN_MAX);
     put_words(t, IN_NAME, said, NAME_WORDS);
     search_words(arena, said, true, NAME_WORDS, &words);
     for (size_t i = 1; i < words.n; i++) {
-        put_starts(t, IN_START, words.at[i].word, 2);
+        put_starts(t, IN_START, words.at[i].word, SEARCH_START_MIN, SEARCH_START_MAX);
     }
     if (words.n > 1) {
         put(t, IN_NAME, joined);

@@ -8,8 +8,10 @@
 #include "base/vec.h"
 
 enum {
-    SEARCH_WORD_MAX = 40,   /* bytes; the rest of a longer word does not count */
-    SEARCH_PREFIX_MAX = 10, /* letters by which a word is found while it is typed */
+    SEARCH_WORD_MAX = 40,  /* bytes; the rest of a longer word does not count */
+    SEARCH_START_MIN = 2,  /* letters by which a word is found while it is typed */
+    SEARCH_START_MAX = 10, /* of longer ones the list of known words has the rest */
+    SEARCH_BEGIN_MAX = 24, /* the same for all of a name */
 };
 
 typedef struct SearchFold {
