@@ -44,7 +44,7 @@ static const Tier tiers[] = {
 };
 /* clang-format on */
 static const Tier list_tier = {.kind = TIER_LIST, .places = P("", "", "", ""), .score = 0};
-enum { FIRST_WITH_LONGER = 6, FIRST_WITH_TYPOS = 7 };
+enum { FIRST_WITH_SYNONYMS = 4, FIRST_WITH_LONGER = 6, FIRST_WITH_TYPOS = 7 };
 
 typedef struct Find {
     Ctx *cx;
@@ -586,20 +586,37 @@ static bool has_terms(const SearchQuery *q)
     return false;
 }
 
+static bool has_any(const SearchQuery *q, bool typos)
+{
+    for (size_t i = 0; i < q->terms.n; i++) {
+        if ((typos ? q->terms.at[i].typos.n : q->terms.at[i].synonyms.n) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Would it find what the tier before has found? */
+static bool is_same_again(const Find *f, unsigned at)
+{
+    return (at == FIRST_WITH_SYNONYMS && !has_any(f->q, false)) ||
+           (at == FIRST_WITH_TYPOS && !has_any(f->q, true)) ||
+           (tiers[at].if_none && f->found->hits.n > 0);
+}
+
 static Rc run_tiers(Find *f)
 {
     add_synonyms(f);
     for (unsigned i = 0; i < ARRAY_LEN(tiers) && f->found->hits.n < f->want; i++) {
-        if (tiers[i].if_none && f->found->hits.n > 0) {
-            continue;
-        }
         if (i == FIRST_WITH_LONGER) {
             TRY(look_up_longer(f));
         }
         if (i == FIRST_WITH_TYPOS) {
             TRY(look_up_typos(f));
         }
-        TRY(tiers[i].kind == TIER_INFIX ? run_infix(f, i) : run_words(f, i, &tiers[i]));
+        if (!is_same_again(f, i)) {
+            TRY(tiers[i].kind == TIER_INFIX ? run_infix(f, i) : run_words(f, i, &tiers[i]));
+        }
     }
     f->found->total = (int64_t)f->found->hits.n;
     f->found->is_exact = f->found->hits.n < f->want;
@@ -621,15 +638,14 @@ static Rc run_list(Find *f, const SearchState *state)
 Rc search_find(Ctx *cx, SearchQuery *q, SearchFound *ret)
 {
     SearchState state;
-    size_t base = q->wants_total ? SEARCH_WINDOW : SEARCH_BASE;
     Find f = {.cx = cx,
               .q = q,
               .found = ret,
               .db = db_kind(cx->platform->db),
               .seen = map_init(cx->arena)};
     *ret = (SearchFound){.hits = {.arena = cx->arena}, .is_exact = true};
-    q->base = base;
-    f.want = MAX(base, (size_t)(q->offset + q->limit + 1));
+    q->base = q->wants_total ? SEARCH_WINDOW : SEARCH_BASE;
+    f.want = MAX(q->wants_total ? (size_t)SEARCH_WINDOW : 0, (size_t)(q->offset + q->limit + 1));
     if (q->is_nothing || q->n_sources == 0) {
         return RC_OK;
     }
