@@ -40,5 +40,11 @@ SELECT pruned FROM event_stream WHERE id = 1
 -- name: ago
 SELECT at FROM events WHERE position > $1 ORDER BY position LIMIT 1
 
+-- Committed, but without a place yet.
+-- name: unplaced
+SELECT 0
+-- for: pg
+SELECT count(*) FROM (SELECT 1 FROM events WHERE position IS NULL LIMIT 1000) AS waiting
+
 -- name: built
 UPDATE search_slots SET builder = NULL WHERE slot = $1

@@ -383,7 +383,8 @@ Rc search_lag(Ctx *cx, int64_t position, int64_t *ret)
     size_t n;
     TRY(events_read(cx, position_text(cx->arena, position), topics(cx), EVENTS_AT_ONCE, &events,
                     &n));
-    *ret = (int64_t)n;
+    TRY(tx_one_i64(cx->tx, &search_q_unplaced, NO_PARAMS, ret, &cx->error));
+    *ret += (int64_t)n;
     return RC_OK;
 }
 
