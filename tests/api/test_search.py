@@ -6,6 +6,7 @@ import time
 import pytest
 
 from support import wait
+from support.identity import new_user
 
 BY_NAME = "/api/catalog/entities/by-name"
 
@@ -183,11 +184,52 @@ def test_nothing_is_lost_when_the_process_is_killed(new_server, pg):
     assert ask(server.api, "killed", total="true")["total"] == 40
 
 
+ORGANIZATION = "00000000-0000-7000-8000-000000000001"
+
+
+def role(admin, name):
+    return admin.get("/api/roles", query={"name": name}).json()["items"][0]["id"]
+
+
+def bind(admin, user, scope, effect="allow"):
+    bound = admin.post("/api/role-bindings", {"subject_kind": "user", "subject_id": user.user["id"], "role_id": role(admin, "viewer"),
+                                              "effect": effect, **scope})
+    assert bound.status == 201, bound
+
+
+def backstage(api, term, **query):
+    answer = api.get("/api/search/query", query={"term": term, **query})
+    assert answer.status == 200, answer
+    return answer.json()
+
+
 def test_what_the_caller_may_not_read_is_not_there(admin, locked):
-    from support.identity import key_for  # noqa: PLC0415
-    put(admin, "hidden-alpha", owner="group:default/secret", tags=["hush"])
-    put(admin, "shown-alpha", owner="group:default/open", tags=["loud"])
+    teams = {}
+    for slug in ("open", "secret"):
+        teams[slug] = admin.post("/api/teams", {"org_id": ORGANIZATION, "name": slug, "slug": slug}).json()
+        for i in range(3):
+            put(admin, f"{slug}-alpha-{i}", owner=teams[slug]["entity_ref"], tags=[slug + "tag"], description=f"{slug} words")
     settle(admin)
-    assert ask(admin, "alpha", total="true")["total"] == 2
-    anonymous = locked.api.get("/api/search", query={"q": "alpha"})
-    assert anonymous.status == 401, anonymous
+    assert ask(admin, "alpha", total="true")["total"] == 6
+    ada = new_user(admin, "ada@example.org", role=None)
+    eve = new_user(admin, "eve@example.org", role=None)
+    assert ada.get("/api/search", query={"q": "alpha"}).status == 403
+    bind(admin, ada, {"scope_kind": "team", "scope_id": teams["open"]["id"]})
+    bind(admin, eve, {"scope_kind": "platform"})
+    bind(admin, eve, {"scope_kind": "team", "scope_id": teams["secret"]["id"]}, effect="deny")
+    assert locked.api.get("/api/search", query={"q": "alpha"}).status == 401
+    assert locked.api.get("/api/search/query", query={"term": "alpha"}).status == 401
+    for reader in (ada, eve):
+        page = ask(reader, "alpha", facets="owner,tag,kind")
+        assert sorted(names(page)) == ["open-alpha-0", "open-alpha-1", "open-alpha-2"]
+        assert page["total"] == 3 and page["facets"]["tag"] == [{"value": "opentag", "count": 3}]
+        assert page["facets"]["kind"] == [{"value": "Component", "count": 3}] and len(page["facets"]["owner"]) == 1
+        for text in ("secret-alpha-0", "secret words", "secrettag", "ecret-alph", "sceret-alpha-0", "tag:secrettag", '"secret words"'):
+            assert not [n for n in names(ask(reader, text, total="true")) if n.startswith("secret-")], text
+        found = backstage(reader, "alpha")
+        assert found["numberOfResults"] == 3 and len(found["results"]) == 3
+        assert backstage(reader, "secret", **{"filters[kind]": "Component"})["numberOfResults"] == 0
+        assert not [n for n in names(ask(reader, limit=100)) if n.startswith("secret-")]
+    assert ada.get("/api/search/status").status == 403 and ada.post("/api/search/rebuild").status == 403
+    task = "/api/search/.backstage/scheduler/v1/tasks/search_index_software_catalog/trigger"
+    assert ada.post(task).status == 403 and admin.post(task).status == 200
