@@ -8,19 +8,25 @@
 
 typedef uint32_t Letter;
 
-/* The character at *at, which is moved behind it. Bytes that are no UTF-8 are taken one by one. */
+enum { NO_LETTER = 0xfffd };
+
+/* The character at *at, which is moved behind it. A byte that is no UTF-8 is NO_LETTER. */
 static Letter next_letter(Str s, size_t *at)
 {
     unsigned char c = (unsigned char)s.ptr[*at];
-    size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
-    Letter letter = c;
-    if (n > 1 && *at + n <= s.len) {
-        letter = c & (0xffU >> (n + 1));
-        for (size_t i = 1; i < n; i++) {
-            letter = letter << 6 | ((unsigned char)s.ptr[*at + i] & 0x3fU);
+    size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 0;
+    Letter letter = n == 1 ? c : c & (0xffU >> (n + 1));
+    if (n == 0 || *at + n > s.len) {
+        ++*at;
+        return NO_LETTER;
+    }
+    for (size_t i = 1; i < n; i++) {
+        unsigned char next = (unsigned char)s.ptr[*at + i];
+        if ((next & 0xc0) != 0x80) {
+            ++*at;
+            return NO_LETTER;
         }
-    } else {
-        n = 1;
+        letter = letter << 6 | (next & 0x3fU);
     }
     *at += n;
     return letter;
@@ -47,7 +53,12 @@ static void put_letter(Buf *out, Letter c)
 
 static bool is_upper(Letter c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7);
+    if (c >= 0x100 && c < 0x180) { /* pairs; the smaller one is the capital */
+        bool is_odd_pair = (c >= 0x139 && c <= 0x148) || c >= 0x179;
+        return c == 0x178 || (c & 1) == (is_odd_pair ? 1U : 0U);
+    }
+    return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
+           (c >= 0x386 && c <= 0x3ab && c != 0x390) || (c >= 0x400 && c <= 0x42f);
 }
 
 static bool is_accent(Letter c)
@@ -62,7 +73,7 @@ static bool is_word(Letter c)
     }
     return c >= 0xc0 && c != 0xd7 && c != 0xf7 && !(c >= 0x2000 && c <= 0x206f) &&
            !(c >= 0x3000 && c <= 0x303f) && !(c >= 0xff00 && c <= 0xff0f) && c != 0xfeff &&
-           c != 0x1680 && c != 0xfffd;
+           c != 0x1680 && c != NO_LETTER;
 }
 
 static const SearchFold *find_fold(Letter c)
