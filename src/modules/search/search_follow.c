@@ -21,6 +21,7 @@
 #define INDEX_JOB "search.index"
 #define REBUILD_JOB "search.rebuild"
 #define TIDY_JOB "search.tidy"
+#define RENEW_JOB "search.renew"
 #define BACKLOG_WAIT_US (500 * INT64_C(1000))
 #define BACKLOG_WAIT_MAX_US US_PER_MINUTE
 #define TIDY_AFTER_US                                                                              \
@@ -377,6 +378,18 @@ static Rc tidy_run(Ctx *cx, Job *job)
     return ctx_commit(cx);
 }
 
+/* What was left behind of documents that changed or went, words of people who were erased among
+ * them, is gone within a week. */
+static Rc renew_run(Ctx *cx, Job *job)
+{
+    SearchState state;
+    (void)job;
+    TRY(ctx_begin(cx));
+    TRY(search_state(cx, false, &state));
+    TRY(state.stale > 0 ? search_queue_rebuild(cx, NULL) : RC_OK);
+    return ctx_commit(cx);
+}
+
 Rc search_lag(Ctx *cx, int64_t position, int64_t *ret)
 {
     Event *events;
@@ -415,7 +428,11 @@ const Subscription search_subscriptions[] = {
     {.name = "search", .types = "catalog.entity.*", .handle = on_event},
 };
 const JobType search_job_types[] = {
-    {.name = INDEX_JOB,   .run = index_run,   .concurrency = 1, .keep_us = US_PER_MINUTE        },
-    {.name = REBUILD_JOB, .run = rebuild_run, .concurrency = 1, .timeout_us = REBUILD_TIMEOUT_US},
-    {.name = TIDY_JOB,    .run = tidy_run,    .concurrency = 1, .keep_us = US_PER_MINUTE        },
+    {.name = INDEX_JOB,   .run = index_run,   .concurrency = 1,         .keep_us = US_PER_MINUTE        },
+    {.name = REBUILD_JOB, .run = rebuild_run, .concurrency = 1,         .timeout_us = REBUILD_TIMEOUT_US},
+    {.name = RENEW_JOB,   .run = renew_run,   .concurrency = 1        },
+    {.name = TIDY_JOB,    .run = tidy_run,   .concurrency = 1, .keep_us = US_PER_MINUTE                                },
+};
+const JobSchedule search_schedules[] = {
+    {.name = RENEW_JOB, .type = RENEW_JOB, .cron = "30 3 * * 0"},
 };

@@ -93,7 +93,8 @@ Str search_list(Arena *arena, const Str *list, size_t n);
 /* Events after a position that concern the index; at most a few thousand are counted. */
 MUST_CHECK Rc search_lag(Ctx *cx, int64_t position, int64_t *ret);
 extern const Subscription search_subscriptions[1];
-extern const JobType search_job_types[3];
+extern const JobType search_job_types[4];
+extern const JobSchedule search_schedules[1];
 /* Queues a rebuild, in cx's write transaction. */
 MUST_CHECK Rc search_queue_rebuild(Ctx *cx, Uuid *ret_id);
 /* Is anything to be built anew? Own transaction. */
