@@ -8,7 +8,8 @@
  *   search_follow.c     what events changed; the job for long backlogs; the rebuild
  *   search_query.c      what people type, as terms and filters
  *   search_expr.c       terms and filters as an expression of the database's index of words
- *   search_find.c       from a question to hits: tiers of matches, best first
+ *   search_find.c       from a question to hits: tiers of matches, best first; with search_sql.c,
+ *                       search_reach.c, search_infix.c, search_lookup.c, search_rows.c
  *   search_mark.c       where a text matches
  *   search_api.c        GET /api/search
  *   search_backstage.c  GET /api/search/query and the task, as Backstage has them */
