@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Keeping the index: what events changed, and building all of it anew.
+ * Keeping the index: what events changed.
  *
  * How far events are in the index is written in the transaction that brings them in. The
  * subscription only wakes: at the first event of many all are read at once, and the others, which
  * come one by one, find that theirs is done. A long backlog, as a large read of the catalog leaves
- * one, goes to a job that waits until no more comes.
- *
- * A rebuild fills the other half of the tables, page by page, while the first half is searched and
- * kept; then it brings in what happened meanwhile and takes over, in one transaction. */
+ * one, goes to a job that waits until no more comes. */
 #include "base/file.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "base/time.h"
 
@@ -18,24 +14,22 @@
 
 #include <stdatomic.h>
 
-#define INDEX_JOB "search.index"
-#define REBUILD_JOB "search.rebuild"
-#define TIDY_JOB "search.tidy"
-#define RENEW_JOB "search.renew"
 #define BACKLOG_WAIT_US (500 * INT64_C(1000))
 #define BACKLOG_WAIT_MAX_US US_PER_MINUTE
-#define TIDY_AFTER_US                                                                              \
-    (2 * US_PER_MINUTE) /* longer than any request may still read the old half                     \
-                         */
 #define STALE_ASK_US (10 * US_PER_MINUTE)
-#define REBUILD_TIMEOUT_US (2 * 60 * US_PER_MINUTE)
 
-enum { EVENTS_AT_ONCE = 2000, BACKLOG_SMALL = 500, STALE_MIN = 20000, TOPICS_MAX = 2000 };
+enum {
+    EVENTS_AT_ONCE = 2000,
+    BACKLOG_SMALL = 500,
+    SAVE_EVENTS = 1000,
+    STALE_MIN = 20000,
+    TOPICS_MAX = 2000,
+};
 
 /* Events up to here are in the index, or a job has them. */
 static _Atomic int64_t settled;
 
-static int64_t position_of(Str text)
+int64_t search_position(Str text)
 {
     int64_t v = 0;
     for (size_t i = 0; i < text.len; i++) {
@@ -91,8 +85,7 @@ static Rc put_source(Ctx *cx, int slot, const SearchSource *source, const Event 
     return search_put(cx, slot, source, keys.at, keys.n, &documents);
 }
 
-/* Brings what events changed after *position into a slot, in cx's write transaction. */
-static Rc put_events(Ctx *cx, int slot, int64_t *position, size_t *ret_n)
+Rc search_put_events(Ctx *cx, int slot, int64_t *position, size_t *ret_n)
 {
     const SearchSource *sources[SEARCH_SOURCES_MAX];
     size_t n_sources = search_sources(cx->platform, sources, SEARCH_SOURCES_MAX);
@@ -104,9 +97,8 @@ static Rc put_events(Ctx *cx, int slot, int64_t *position, size_t *ret_n)
     for (size_t i = 0; *ret_n > 0 && i < n_sources; i++) {
         TRY(put_source(cx, slot, sources[i], events, *ret_n));
     }
-    int64_t last = *ret_n ? position_of(events[*ret_n - 1].position) : *position;
-    bool is_all = *ret_n < EVENTS_AT_ONCE;
-    *position = is_all ? MAX(last, position_of(head)) : last;
+    /* a page may end before it is full, so only an empty one is the end */
+    *position = *ret_n ? search_position(events[*ret_n - 1].position) : search_position(head);
     return RC_OK;
 }
 
@@ -134,30 +126,39 @@ static Rc check_pruned(Ctx *cx, SearchState *state)
     return RC_OK;
 }
 
-/* One batch, in a transaction of its own. */
+static void settle(int64_t position)
+{
+    if (position > atomic_load(&settled)) {
+        atomic_store(&settled, position);
+    }
+}
+
+/* One batch, in a transaction of its own. Without events there is nothing to write but, now and
+ * then, how far others have been passed over. */
 static Rc index_batch(Ctx *cx, bool *ret_more)
 {
     SearchState state;
     size_t n;
     TRY(ctx_begin(cx));
     TRY(search_state(cx, true, &state));
+    int64_t before = state.position;
     TRY(check_pruned(cx, &state));
-    TRY(put_events(cx, state.slot, &state.position, &n));
-    TRY(tx_exec(cx->tx, &search_q_save_position,
-                PARAMS(P_I64(state.position), P_I64(time_now_us())), NULL, &cx->error));
+    TRY(search_put_events(cx, state.slot, &state.position, &n));
+    if (n > 0 || state.position > before + SAVE_EVENTS) {
+        TRY(tx_exec(cx->tx, &search_q_save_position,
+                    PARAMS(P_I64(state.position), P_I64(time_now_us())), NULL, &cx->error));
+    }
     TRY(check_stale(cx, &state));
     TRY(ctx_commit(cx));
-    if (state.position > atomic_load(&settled)) {
-        atomic_store(&settled, state.position);
-    }
+    settle(state.position);
     *ret_more = n > 0;
     return RC_OK;
 }
 
 static Rc queue_index(Ctx *cx, int64_t wait_us)
 {
-    JobSpec spec = {.type = INDEX_JOB,
-                    .key = STR(INDEX_JOB),
+    JobSpec spec = {.type = SEARCH_INDEX_JOB,
+                    .key = STR(SEARCH_INDEX_JOB),
                     .run_at_us = time_now_us() + wait_us,
                     .priority = 1};
     TRY(ctx_begin(cx));
@@ -169,7 +170,7 @@ static Rc on_event(Ctx *cx, const Event *event)
 {
     SearchState state;
     Str head;
-    int64_t position = position_of(event->position);
+    int64_t position = search_position(event->position);
     bool more = true;
     if (position <= atomic_load(&settled)) {
         return RC_OK;
@@ -178,9 +179,9 @@ static Rc on_event(Ctx *cx, const Event *event)
     TRY(search_state(cx, false, &state));
     TRY(events_head(cx, &head));
     ctx_end(cx);
-    if (position_of(head) - state.position > BACKLOG_SMALL) {
+    if (search_position(head) - state.position > BACKLOG_SMALL) {
         TRY(queue_index(cx, BACKLOG_WAIT_US));
-        atomic_store(&settled, position_of(head));
+        settle(search_position(head));
         return RC_OK;
     }
     while (more && position > atomic_load(&settled)) {
@@ -227,167 +228,12 @@ static Rc index_loop(Ctx *cx, Ctx *own, Job *job)
     return rc == RC_OK && more ? fail(cx, RC_BUSY, "The process is ending.") : rc;
 }
 
-static Rc index_run(Ctx *cx, Job *job)
+Rc search_index_run(Ctx *cx, Job *job)
 {
     Ctx *own = ctx_new_system(cx->platform, "search");
     Rc rc = index_loop(cx, own, job);
     ctx_free(own);
     return rc;
-}
-
-/* ---- rebuild */
-
-typedef struct Rebuild {
-    Ctx *cx; /* reset for each step */
-    Job *job;
-    Str builder;
-    int slot;
-    int64_t position;
-    size_t n;
-} Rebuild;
-
-Rc search_queue_rebuild(Ctx *cx, Uuid *ret_id)
-{
-    JobSpec spec = {.type = REBUILD_JOB, .key = STR(REBUILD_JOB)};
-    return jobs_enqueue(cx, &spec, ret_id);
-}
-
-static Rc rebuild_begin(Rebuild *r)
-{
-    SearchState state;
-    Str head;
-    TRY(ctx_begin(r->cx));
-    TRY(search_state(r->cx, true, &state));
-    TRY(events_head(r->cx, &head));
-    r->slot = 1 - state.slot;
-    r->position = position_of(head);
-    TRY(search_clear(r->cx, r->slot, r->builder));
-    return ctx_commit(r->cx);
-}
-
-/* In cx's write transaction: nobody else has begun to fill this half. */
-static Rc check_builder(Rebuild *r)
-{
-    Str builder;
-    TRY(tx_one_str(r->cx->tx, &search_q_builder, PARAMS(P_STR(search_slot_name(r->slot))),
-                   r->cx->arena, &builder, &r->cx->error));
-    return str_eq(builder, r->builder)
-               ? RC_OK
-               : fail(r->cx, RC_CONFLICT, "Another rebuild of the search index has begun.");
-}
-
-static Rc
-rebuild_page(Rebuild *r, const SearchSource *source, Arena *keep, Str *after, bool *ret_more)
-{
-    SearchDocuments documents = {.arena = r->cx->arena};
-    ctx_reset(r->cx);
-    documents.arena = r->cx->arena;
-    TRY(ctx_begin(r->cx));
-    TRY(check_builder(r));
-    TRY(source->page(r->cx, *after, SEARCH_BATCH, &documents));
-    *ret_more = documents.n > 0;
-    if (*ret_more) {
-        TRY(search_put(r->cx, r->slot, source, NULL, 0, &documents));
-        *after = str_dup(keep, documents.at[documents.n - 1].key);
-    }
-    r->n += documents.n;
-    return ctx_commit(r->cx);
-}
-
-static Rc rebuild_source(Ctx *job_cx, Rebuild *r, const SearchSource *source)
-{
-    CLEANUP(arena_cleanup) Arena *keep = arena_new(0);
-    Str after = STR_EMPTY;
-    bool more = true;
-    while (more) {
-        if (job_is_cancelled(job_cx, r->job)) {
-            return fail(r->cx, RC_BUSY, "The rebuild was asked to end.");
-        }
-        TRY(rebuild_page(r, source, keep, &after, &more));
-        job_progress(job_cx, r->job, -1, "%zu documents", r->n);
-    }
-    return RC_OK;
-}
-
-static Rc rebuild_end(Rebuild *r, bool *ret_done)
-{
-    SearchState state;
-    size_t n;
-    int64_t now = time_now_us();
-    JobSpec tidy = {.type = TIDY_JOB, .key = STR(TIDY_JOB), .run_at_us = now + TIDY_AFTER_US};
-    ctx_reset(r->cx);
-    TRY(ctx_begin(r->cx));
-    TRY(search_state(r->cx, true, &state));
-    TRY(check_builder(r));
-    TRY(put_events(r->cx, r->slot, &r->position, &n));
-    *ret_done = n < EVENTS_AT_ONCE;
-    if (*ret_done) {
-        TRY(tx_exec(r->cx->tx, &search_q_swap,
-                    PARAMS(P_STR(search_slot_name(r->slot)), P_I64(r->position),
-                           P_I64(SEARCH_FORMAT), P_I64(now)),
-                    NULL, &r->cx->error));
-        TRY(tx_exec(r->cx->tx, &search_q_built, PARAMS(P_STR(search_slot_name(r->slot))), NULL,
-                    &r->cx->error));
-        TRY(jobs_enqueue(r->cx, &tidy, NULL));
-    }
-    return ctx_commit(r->cx);
-}
-
-static Rc rebuild(Ctx *job_cx, Rebuild *r)
-{
-    const SearchSource *sources[SEARCH_SOURCES_MAX];
-    size_t n = search_sources(job_cx->platform, sources, SEARCH_SOURCES_MAX);
-    bool done = false;
-    TRY(rebuild_begin(r));
-    for (size_t i = 0; i < n; i++) {
-        TRY(rebuild_source(job_cx, r, sources[i]));
-    }
-    while (!done) {
-        TRY(rebuild_end(r, &done));
-    }
-    log_info("search.rebuilt", F_I64("documents", r->n));
-    return RC_OK;
-}
-
-static Rc rebuild_run(Ctx *cx, Job *job)
-{
-    Rebuild r = {.cx = ctx_new_system(cx->platform, "search"),
-                 .job = job,
-                 .builder = str_fmt(cx->arena, "%.*s/%u", STR_ARG(job->id), job->attempt)};
-    Rc rc = rebuild(cx, &r);
-    if (rc != RC_OK) {
-        cx->error = r.cx->error;
-    }
-    ctx_free(r.cx);
-    return rc;
-}
-
-/* The half that is searched no more, unless it is being filled again. */
-static Rc tidy_run(Ctx *cx, Job *job)
-{
-    SearchState state;
-    Str builder;
-    (void)job;
-    TRY(ctx_begin(cx));
-    TRY(search_state(cx, true, &state));
-    TRY(tx_one_str(cx->tx, &search_q_builder, PARAMS(P_STR(search_slot_name(1 - state.slot))),
-                   cx->arena, &builder, &cx->error));
-    if (builder.len == 0) {
-        TRY(search_clear(cx, 1 - state.slot, STR_EMPTY));
-    }
-    return ctx_commit(cx);
-}
-
-/* What was left behind of documents that changed or went, words of people who were erased among
- * them, is gone within a week. */
-static Rc renew_run(Ctx *cx, Job *job)
-{
-    SearchState state;
-    (void)job;
-    TRY(ctx_begin(cx));
-    TRY(search_state(cx, false, &state));
-    TRY(state.stale > 0 ? search_queue_rebuild(cx, NULL) : RC_OK);
-    return ctx_commit(cx);
 }
 
 Rc search_lag(Ctx *cx, int64_t position, int64_t *ret)
@@ -426,13 +272,4 @@ Rc search_check(Ctx *cx)
 
 const Subscription search_subscriptions[] = {
     {.name = "search", .types = "catalog.entity.*", .handle = on_event},
-};
-const JobType search_job_types[] = {
-    {.name = INDEX_JOB,   .run = index_run,   .concurrency = 1,         .keep_us = US_PER_MINUTE        },
-    {.name = REBUILD_JOB, .run = rebuild_run, .concurrency = 1,         .timeout_us = REBUILD_TIMEOUT_US},
-    {.name = RENEW_JOB,   .run = renew_run,   .concurrency = 1        },
-    {.name = TIDY_JOB,    .run = tidy_run,   .concurrency = 1, .keep_us = US_PER_MINUTE                                },
-};
-const JobSchedule search_schedules[] = {
-    {.name = RENEW_JOB, .type = RENEW_JOB, .cron = "30 3 * * 0"},
 };

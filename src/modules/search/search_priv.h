@@ -5,7 +5,8 @@
  *   search_words.c      texts as words; search_fold.c, search_typos.c, search_synonyms.c
  *   search_tokens.c     a document as the words that it is found by
  *   search_index.c      writing documents, one batch in one transaction
- *   search_follow.c     what events changed; the job for long backlogs; the rebuild
+ *   search_follow.c     what events changed; the job for long backlogs
+ *   search_rebuild.c    all of it anew
  *   search_query.c      what people type, as terms and filters
  *   search_expr.c       terms and filters as an expression of the database's index of words
  *   search_find.c       from a question to hits: tiers of matches, best first; with search_sql.c,
@@ -91,15 +92,23 @@ Str search_slot_name(int slot);
 Str search_list(Arena *arena, const Str *list, size_t n);
 
 /* ---- search_follow.c */
-/* Events after a position that concern the index; at most a few thousand are counted. */
+#define SEARCH_INDEX_JOB "search.index"
+/* Events after a position that concern the index; a page of them at most is counted. */
 MUST_CHECK Rc search_lag(Ctx *cx, int64_t position, int64_t *ret);
+int64_t search_position(Str text); /* of an event */
+/* Brings what some events after *position changed into a slot, in cx's write transaction. *ret_n is
+ * their number: 0 at the end, and then *position is the newest event. */
+MUST_CHECK Rc search_put_events(Ctx *cx, int slot, int64_t *position, size_t *ret_n);
+Rc search_index_run(Ctx *cx, Job *job);
 extern const Subscription search_subscriptions[1];
+/* Queues what is to be done at the start. Own transactions. */
+MUST_CHECK Rc search_check(Ctx *cx);
+
+/* ---- search_rebuild.c */
 extern const JobType search_job_types[4];
 extern const JobSchedule search_schedules[1];
 /* Queues a rebuild, in cx's write transaction. */
 MUST_CHECK Rc search_queue_rebuild(Ctx *cx, Uuid *ret_id);
-/* Is anything to be built anew? Own transaction. */
-MUST_CHECK Rc search_check(Ctx *cx);
 
 /* ---- search_query.c */
 
