@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search in its own form: what is answered, to whom, and how soon a change is found."""
+import sqlite3
 import threading
 import time
 
@@ -182,6 +183,42 @@ def test_nothing_is_lost_when_the_process_is_killed(new_server, pg):
             server.start()
     settle(server.api)
     assert ask(server.api, "killed", total="true")["total"] == 40
+
+
+def test_another_format_of_words_means_a_rebuild(new_server):
+    """As after an update of the program, or of one that had no index: what is there is indexed by the start."""
+    server = new_server()
+    for i in range(5):
+        put(server.api, f"upgraded-{i}")
+    settle(server.api)
+    server.stop()
+    with sqlite3.connect(server.data / "fairway.db") as db:
+        db.execute("UPDATE search_state SET format = 0")
+        db.execute("DELETE FROM search_documents_a")
+        db.execute("INSERT INTO search_words_a (search_words_a) VALUES ('delete-all')")
+    server.start()
+    settle(server.api)
+    assert server.api.get("/api/search/status").json()["generation"] == 2
+    assert ask(server.api, "upgraded", total="true")["total"] == 5
+
+
+def test_many_changes_at_once(new_server, tmp_path):
+    """A large read goes to a job; nothing is lost when the process is killed meanwhile."""
+    path = tmp_path / "many.yaml"
+    path.write_text("".join(
+        f"---\napiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{ name: bulk-{i:04} }}\n"
+        "spec: { type: service, lifecycle: production, owner: team-a }\n" for i in range(3000)))
+    config = f"catalog:\n  locations:\n    - {{ type: file, target: {path} }}\n"
+    server = new_server(config=config)
+    wait.until(lambda: server.api.get("/api/catalog/entities/by-query", query={"limit": 0}).json()["totalItems"] > 1000, what="the read")
+    server.kill()
+    server.start()
+    wait.until(lambda: server.api.get("/api/search/status").json()["documents"] >= 3001, deadline_s=60, what="all of them")
+    settle(server.api)
+    page = ask(server.api, "bulk", total="true", limit=1)
+    assert page["total"] >= 1000 and page["total_is_exact"] is False
+    assert names(ask(server.api, "bulk-2999"))[0] == "bulk-2999"
+    assert ask(server.api, "bulk-1234 kind:component", total="true")["items"][0]["score"] == 1
 
 
 ORGANIZATION = "00000000-0000-7000-8000-000000000001"

@@ -93,4 +93,4 @@ WHERE ref = ANY (ARRAY(SELECT jsonb_array_elements_text($1::jsonb)))
 SELECT ref, id, title, kind, namespace, name, owner_ref, body FROM entities WHERE ref > $1 ORDER BY ref LIMIT $2
 
 -- name: sources_being_read
-SELECT count(*) FROM (SELECT 1 FROM catalog_sources WHERE reading_until IS NOT NULL LIMIT 1) AS reading
+SELECT count(*) FROM (SELECT 1 FROM catalog_sources WHERE reading_until > $1 LIMIT 1) AS reading

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Entities as documents of the search index: the type software-catalog. */
+#include "base/time.h"
+
 #include "catalog_query_sql.h"
 #include "modules/catalog/catalog_priv.h"
 #include "modules/search/search.h"
@@ -113,7 +115,8 @@ static Rc page_documents(Ctx *cx, Str after, size_t max, SearchDocuments *ret)
 static Rc is_reading(Ctx *cx, bool *ret)
 {
     int64_t n;
-    TRY(tx_one_i64(cx->tx, &catalog_query_sources_being_read, NO_PARAMS, &n, &cx->error));
+    TRY(tx_one_i64(cx->tx, &catalog_query_sources_being_read, PARAMS(P_I64(time_now_us())), &n,
+                   &cx->error));
     *ret = n > 0;
     return RC_OK;
 }
