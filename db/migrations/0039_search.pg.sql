@@ -25,7 +25,8 @@ CREATE TABLE search_documents_a (
     words TSVECTOR NOT NULL
 );
 CREATE UNIQUE INDEX search_documents_a_key ON search_documents_a (key, type);
-CREATE INDEX search_documents_a_words ON search_documents_a USING gin (words);
+-- What waits to be sorted in is read through by every search: little may wait.
+CREATE INDEX search_documents_a_words ON search_documents_a USING gin (words) WITH (gin_pending_list_limit = 256);
 -- Words that may be meant when one is mistyped, by what is left of them without one or two letters (search_typos.c).
 CREATE TABLE search_terms_a (term TEXT COLLATE "C" PRIMARY KEY);
 CREATE TABLE search_typos_a (key BIGINT NOT NULL, term TEXT COLLATE "C" NOT NULL, PRIMARY KEY (key, term));
@@ -51,7 +52,7 @@ CREATE TABLE search_documents_b (
     words TSVECTOR NOT NULL
 );
 CREATE UNIQUE INDEX search_documents_b_key ON search_documents_b (key, type);
-CREATE INDEX search_documents_b_words ON search_documents_b USING gin (words);
+CREATE INDEX search_documents_b_words ON search_documents_b USING gin (words) WITH (gin_pending_list_limit = 256);
 CREATE TABLE search_terms_b (term TEXT COLLATE "C" PRIMARY KEY);
 CREATE TABLE search_typos_b (key BIGINT NOT NULL, term TEXT COLLATE "C" NOT NULL, PRIMARY KEY (key, term));
 
@@ -82,8 +83,8 @@ SELECT 1, 'a', 1, pruned, CASE WHEN EXISTS (SELECT 1 FROM entities) THEN 0 ELSE 
 DO $$
 BEGIN
     CREATE EXTENSION IF NOT EXISTS pg_trgm;
-    CREATE INDEX search_documents_a_label ON search_documents_a USING gin (label gin_trgm_ops);
-    CREATE INDEX search_documents_b_label ON search_documents_b USING gin (label gin_trgm_ops);
+    CREATE INDEX search_documents_a_label ON search_documents_a USING gin (label gin_trgm_ops) WITH (gin_pending_list_limit = 256);
+    CREATE INDEX search_documents_b_label ON search_documents_b USING gin (label gin_trgm_ops) WITH (gin_pending_list_limit = 256);
 EXCEPTION WHEN OTHERS THEN
     RAISE NOTICE 'pg_trgm is not available: %', SQLERRM;
 END

@@ -2,16 +2,56 @@
  * Parts of names: trigrams say which may have them, the label says which do. */
 #include "modules/search/search_find_priv.h"
 
-enum { INFIX_MIN = 3 };
+enum { INFIX_MIN = 3, GRAMS_MAX = 3, GRAMS_DIGITS = 2, CANDIDATES_MAX = 3000 };
 
-static void put_grams(Buf *out, Str word)
+typedef struct Grams {
+    Buf text;
+    size_t n;
+} Grams;
+
+static bool has_digit(Str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] >= '0' && s.ptr[i] <= '9') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The trigram of a word at a place, moved back to the last one that it has. */
+static void put_gram(Grams *g, Str word, size_t at, bool only_digits)
 {
     size_t n = search_letters(word);
-    for (size_t i = 0; i < n; i += INFIX_MIN) { /* few that do not overlap, and the last one */
-        size_t from = search_prefix(word, MIN(i, n - INFIX_MIN)).len;
-        size_t to = search_prefix(word, MIN(i, n - INFIX_MIN) + INFIX_MIN).len;
-        buf_fmt(out, "%s\"%.*s\"", out->len ? " " : "", STR_ARG(str_sub(word, from, to)));
+    size_t first = MIN(at, n - INFIX_MIN);
+    size_t from = search_prefix(word, first).len, to = search_prefix(word, first + INFIX_MIN).len;
+    Str gram = str_sub(word, from, to);
+    if (at < n && g->n < GRAMS_MAX && (!only_digits || has_digit(gram))) {
+        buf_fmt(&g->text, "%s\"%.*s\"", g->n++ ? " " : "", STR_ARG(gram));
     }
+}
+
+static void put_round(Grams *g, const SearchQuery *q, size_t at, bool only_digits)
+{
+    for (size_t i = 0; i < q->terms.n; i++) {
+        if (!q->terms.at[i].is_excluded) {
+            put_gram(g, q->terms.at[i].words.at[0], at, only_digits);
+        }
+    }
+}
+
+/* A few: the label has the last word, and each costs as much as there are names that have it.
+ * Digits say more than letters. */
+static Str grams_of(const SearchFind *f)
+{
+    Grams g = {.text = buf_init(f->cx->arena, 4 * KIB)};
+    for (size_t at = 0; at < SEARCH_WORD_MAX; at += INFIX_MIN) {
+        put_round(&g, f->q, at, true);
+    }
+    for (size_t at = 0; at < SEARCH_WORD_MAX && g.n < GRAMS_DIGITS; at += INFIX_MIN) {
+        put_round(&g, f->q, at, false);
+    }
+    return buf_str(&g.text);
 }
 
 static bool can_be_infix(const SearchQuery *q)
@@ -100,32 +140,48 @@ static void put_infix_terms(const SearchFind *f, SearchSql *s)
     }
 }
 
-Rc search_run_infix(SearchFind *f, unsigned at)
+static Rc run_rest(SearchFind *f, SearchSql *s, unsigned at)
+{
+    put_infix_terms(f, s);
+    put_filters(f, s);
+    search_sql_reach(f, s);
+    search_sql_limit(s, f->found->hits.n + f->q->base);
+    return search_run(f, s, at, true);
+}
+
+/* Among some documents that an index of SQLite gives. */
+static Rc run_among(SearchFind *f, unsigned at, const char *table, Str expr, bool is_bounded)
 {
     const char *slot = f->found->slot ? "b" : "a";
-    Buf grams = buf_init(f->cx->arena, 64 * KIB);
     SearchSql s = search_sql(f);
+    search_sql_columns(f, &s);
+    buf_fmt(&s.text, "(SELECT rowid AS n FROM search_%s_%s WHERE search_%s_%s MATCH ", table, slot,
+            table, slot);
+    search_sql_param(&s, "", expr, "");
+    if (is_bounded) {
+        search_sql_limit(&s, CANDIDATES_MAX);
+    }
+    buf_fmt(&s.text, ") c CROSS JOIN search_documents_%s d ON d.n = c.n WHERE 1 = 1", slot);
+    return run_rest(f, &s, at);
+}
+
+Rc search_run_infix(SearchFind *f, unsigned at)
+{
+    bool is_narrow = search_has_conditions(f->q) || f->is_restricted;
     if (!can_be_infix(f->q) || has_excluded(f->q)) {
         return RC_OK;
     }
-    for (size_t i = 0; i < f->q->terms.n; i++) {
-        if (!f->q->terms.at[i].is_excluded) {
-            put_grams(&grams, f->q->terms.at[i].words.at[0]);
-        }
-    }
-    search_sql_columns(f, &s);
     if (f->db == DB_POSTGRES) {
-        buf_fmt(&s.text, "search_documents_%s d WHERE 1 = 1", slot);
-    } else {
-        buf_fmt(&s.text,
-                "search_grams_%s CROSS JOIN search_documents_%s d ON d.n = search_grams_%s.rowid "
-                "WHERE search_grams_%s MATCH ",
-                slot, slot, slot, slot);
-        search_sql_param(&s, "", buf_str(&grams), "");
+        SearchSql s = search_sql(f);
+        search_sql_columns(f, &s);
+        buf_fmt(&s.text, "search_documents_%s d WHERE 1 = 1", f->found->slot ? "b" : "a");
+        return run_rest(f, &s, at);
     }
-    put_infix_terms(f, &s);
-    put_filters(f, &s);
-    search_sql_reach(f, &s);
-    search_sql_limit(&s, f->found->hits.n + f->q->base);
-    return search_run(f, &s, at, true);
+    TRY(run_among(f, at, "grams", grams_of(f), is_narrow));
+    SearchExpr e = {.arena = f->cx->arena, .db = f->db, .text = buf_init(f->cx->arena, MIB)};
+    if (!is_narrow || f->found->hits.n >= f->want ||
+        !search_expr_token(&e, f->q, STR_EMPTY, f->owner_marks)) {
+        return RC_OK;
+    }
+    return run_among(f, at, "words", buf_str(&e.text), true); /* few may fit the filters */
 }
