@@ -2,7 +2,7 @@
  * Parts of names: trigrams say which may have them, the label says which do. */
 #include "modules/search/search_find_priv.h"
 
-enum { INFIX_MIN = 3, GRAMS_MAX = 3, GRAMS_DIGITS = 2, CANDIDATES_MAX = 3000 };
+enum { INFIX_MIN = 3, GRAMS_MAX = 3, GRAMS_DIGITS = 2, CANDIDATES_MAX = 1000 };
 
 typedef struct Grams {
     Buf text;
