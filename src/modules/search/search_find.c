@@ -37,7 +37,7 @@ static const Tier tiers[] = {
 };
 /* clang-format on */
 static const Tier list_tier = {.kind = TIER_LIST, .places = P("", "", "", ""), .score = 0};
-enum { FIRST_WITH_SYNONYMS = 4, FIRST_WITH_LONGER = 6, FIRST_WITH_TYPOS = 7 };
+enum { WHOLE_WORDS = 2, FIRST_WITH_SYNONYMS = 4, FIRST_WITH_LONGER = 6, FIRST_WITH_TYPOS = 7 };
 
 /* ---- tiers */
 
@@ -101,7 +101,8 @@ static bool has_any(const SearchQuery *q, bool typos)
 /* Would it find what the tier before has found? */
 static bool is_same_again(const SearchFind *f, unsigned at)
 {
-    return (at == FIRST_WITH_SYNONYMS && !has_any(f->q, false)) ||
+    return (at == WHOLE_WORDS && f->q->terms.n > 1) || /* costly, and the next has them, too */
+           (at == FIRST_WITH_SYNONYMS && !has_any(f->q, false)) ||
            (at == FIRST_WITH_TYPOS && !has_any(f->q, true)) ||
            (tiers[at].if_none && f->found->hits.n > 0);
 }

@@ -62,7 +62,12 @@ static void add_typo(SearchTerm *term, Str candidate, unsigned *nearest)
     Str word = term->words.at[0];
     unsigned most = search_tolerance(word);
     unsigned distance = most ? search_distance(word, candidate, most) : 1;
-    if (most == 0 || distance == 0 || distance > MIN(most, *nearest)) {
+    if (most == 0 || distance > MIN(most, *nearest)) {
+        return;
+    }
+    if (distance == 0) { /* it is a word itself, and means no other */
+        *nearest = 0;
+        term->typos.n = 0;
         return;
     }
     if (distance < *nearest) {
