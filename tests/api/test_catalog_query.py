@@ -134,3 +134,27 @@ def test_items_of_lists_are_facets_too(each_api):
     assert facets["metadata.tags.rust"] == []
     assert facets["spec.list.x.y"] == [{"value": "true", "count": 3}]
     assert [f["value"] for f in facets["metadata.tags"]] == ["go", "java", "web"]
+
+
+def test_facets_count_what_a_text_leaves(each_api):
+    for name, lifecycle, title in (("texted-a", "alpha", "Quayside crane"), ("texted-b", "beta", "Lighthouse"),
+                                   ("quayside-c", "beta", None)):
+        body = component(name, owner="team-texts", lifecycle=lifecycle)
+        if title:
+            body["metadata"]["title"] = title
+        assert each_api.request("PUT", f"{BY_NAME}/{name}", json_body=body).status == 201
+    where = [("facet", "spec.lifecycle"), ("filter", "spec.owner=team-texts")]
+
+    def counted(*more):
+        facets = each_api.get("/api/catalog/entity-facets", query=[*where, *more]).json()["facets"]
+        return {f["value"]: f["count"] for f in facets["spec.lifecycle"]}
+
+    assert counted() == {"alpha": 1, "beta": 2} == counted(("fullTextFilterTerm", " "))
+    assert counted(("fullTextFilterTerm", "QUAY")) == {"alpha": 1, "beta": 1}
+    assert counted(("fullTextFilterTerm", "quay"), ("fullTextFilterFields", "metadata.title")) == {"alpha": 1}
+    assert counted(("fullTextFilterTerm", "nowhere at all")) == {}
+    asked = each_api.request("POST", "/api/catalog/entity-facets", json_body={
+        "facets": ["spec.lifecycle"], "query": {"spec.owner": "team-texts"}, "fullTextFilter": {"term": "light"}})
+    assert asked.json()["facets"] == {"spec.lifecycle": [{"value": "beta", "count": 1}]}
+    long = each_api.get("/api/catalog/entity-facets", query=[*where, ("fullTextFilterTerm", "x" * 1001)])
+    assert long.status >= 400 and "1000 bytes" in message(long)

@@ -389,21 +389,40 @@ Rc catalog_entities_by_refs(Ctx *cx, Call *call)
 
 /* ---- facets */
 
+/* Where facets look for a text unless the call says it. */
+static const Str FACET_TEXTS[] = {STR_INIT("metadata.name"), STR_INIT("metadata.title"),
+                                  STR_INIT("metadata.description")};
+
+static Rc check_facet_text(Ctx *cx, EntityQuery *q)
+{
+    q->has_text = str_trim(q->term).len > 0;
+    if (!q->has_text_fields) {
+        q->has_text_fields = true;
+        q->text_fields = FACET_TEXTS;
+        q->n_text_fields = ARRAY_LEN(FACET_TEXTS);
+    }
+    return check_text(cx, q);
+}
+
 Rc catalog_facets_get(Ctx *cx, Call *call)
 {
-    const Json *filter;
+    EntityQuery q = {0};
     Str answer;
     size_t n;
-    TRY(read_filter(cx, call, &filter));
+    TRY(read_filter(cx, call, &q.filter));
+    q.term = call_query(call, "fullTextFilterTerm");
+    q.has_text_fields = call_has_query(call, "fullTextFilterFields");
+    q.text_fields = call_query_all(cx, call, "fullTextFilterFields", &q.n_text_fields);
+    TRY(check_facet_text(cx, &q));
     const Str *facets = call_query_all(cx, call, "facet", &n);
-    TRY(facets_answer(cx, facets, n, filter, &answer));
+    TRY(facets_answer(cx, facets, n, &q, &answer));
     reply_json(call, 200, answer);
     return RC_OK;
 }
 
 Rc catalog_facets_query(Ctx *cx, Call *call)
 {
-    const Json *filter;
+    EntityQuery q = {0};
     Str answer;
     size_t n, kept = 0;
     const Str *given = strings_of(cx->arena, json_get_c(call->body, "facets"), &n);
@@ -416,9 +435,11 @@ Rc catalog_facets_query(Ctx *cx, Call *call)
     if (kept == 0) {
         return fail(cx, RC_MALFORMED, "Missing or empty facets parameter");
     }
-    TRY(read_predicate(cx, json_get_c(call->body, "query"), "Invalid query: ", &filter));
-    TRY(predicate_validate(cx->arena, filter, &cx->error));
-    TRY(facets_answer(cx, facets, kept, filter, &answer));
+    TRY(read_predicate(cx, json_get_c(call->body, "query"), "Invalid query: ", &q.filter));
+    TRY(predicate_validate(cx->arena, q.filter, &cx->error));
+    read_body_text(cx, json_get_c(call->body, "fullTextFilter"), &q);
+    TRY(check_facet_text(cx, &q));
+    TRY(facets_answer(cx, facets, kept, &q, &answer));
     reply_json(call, 200, answer);
     return RC_OK;
 }

@@ -71,7 +71,7 @@ static void write_field(SqlBuild *b, const Facets *f, Str key)
     sql_key(b, "f", key);
     buf_lit(&b->sql, " AND f.value <> ");
     sql_param(b, P_STR(STR(ENTITY_FIELD_NULL)));
-    if (f->query.filter || f->query.reach) {
+    if (f->query.filter || f->query.reach || f->query.has_text) {
         buf_lit(&b->sql, " AND f.n IN (SELECT e.n FROM entities e WHERE ");
         query_where(b, &f->query);
         buf_char(&b->sql, ')');
@@ -162,7 +162,8 @@ static Rc count_item(Facets *f, Str key, Values *ret)
         json_push(arena, both, json_clone(arena, f->query.filter));
     }
     json_set_c(arena, all, "$all", both);
-    EntityQuery query = {.filter = all, .reach = f->query.reach};
+    EntityQuery query = f->query;
+    query.filter = all;
     Value value = {.value = STR("true")};
     TRY(query_total(f->cx, &query, &value.count));
     for (size_t i = 0; i < ret->n; i++) {
@@ -240,36 +241,26 @@ static Rc answer(Facets *f, const Str *facets, size_t n)
     return buf_ok(&f->out) ? RC_OK : fail(f->cx, RC_LIMIT, "The answer is too long");
 }
 
-static Str
-cache_key(Arena *arena, const Str *facets, size_t n, const Json *filter, const OwnedReach *reach)
+static Str cache_key(Arena *arena, const Str *facets, size_t n, const EntityQuery *query)
 {
     Buf out = buf_init(arena, 4 * MIB);
     buf_lit(&out, "facets ");
     for (size_t i = 0; i < n; i++) {
         buf_json_str(&out, facets[i]);
     }
-    if (filter) {
-        json_write_canonical(&out, filter);
-    }
-    buf_char(&out, '\n');
-    buf_put(&out, reach ? reach->mark : STR_EMPTY);
+    buf_put(&out, query_key(arena, "\n", query));
     return buf_str(&out);
 }
 
-Rc facets_answer(Ctx *cx, const Str *facets, size_t n, const Json *filter, Str *ret)
+Rc facets_answer(Ctx *cx, const Str *facets, size_t n, const EntityQuery *query, Str *ret)
 {
     int64_t version;
     if (n > FACETS_MAX) {
         return fail(cx, RC_LIMIT, "More than %d facets are asked for", FACETS_MAX);
     }
-    const OwnedReach *reach;
-    TRY(query_reach(cx, &reach));
-    Str key = cache_key(cx->arena, facets, n, filter, reach);
-    Facets f = {
-        .cx = cx,
-        .query = {.filter = filter, .reach = reach},
-        .out = buf_init(cx->arena, QUERY_REPLY_MAX)
-    };
+    Facets f = {.cx = cx, .query = *query, .out = buf_init(cx->arena, QUERY_REPLY_MAX)};
+    TRY(query_reach(cx, &f.query.reach));
+    Str key = cache_key(cx->arena, facets, n, &f.query);
     TRY(query_version(cx, &version));
     if (cache_get(cx, CACHE_ANSWERS, version, key, &f.out)) {
         *ret = buf_str(&f.out);

@@ -8,7 +8,9 @@
 enum { FACETS_MAX = 50 };
 
 /* {"facets":{"kind":[{"value":"API","count":2},…]}}; from the cache when it is known for the
- * present version of the catalog. Values are as written, sorted by bytes. */
-MUST_CHECK Rc facets_answer(Ctx *cx, const Str *facets, size_t n, const Json *filter, Str *ret);
+ * present version of the catalog. Values are as written, sorted by bytes. Of `query` the filter and
+ * the text count. */
+MUST_CHECK Rc
+facets_answer(Ctx *cx, const Str *facets, size_t n, const EntityQuery *query, Str *ret);
 
 #endif

@@ -591,7 +591,8 @@ static void check_facet(Bench *b, Str facet, const Json *filter)
     Arena *arena = b->cx->arena;
     Str answer;
     Json *v;
-    must(facets_answer(b->cx, &facet, 1, filter, &answer), b->cx, "facets");
+    must(facets_answer(b->cx, &facet, 1, &(EntityQuery){.filter = filter}, &answer), b->cx,
+         "facets");
     ctx_end(b->cx);
     must(json_parse(arena, answer, NULL, &v, &b->cx->error), b->cx, "facets");
     const Json *list = json_get(json_get_c(v, "facets"), facet);
@@ -656,7 +657,7 @@ static void test_fresh(void **state)
         for (int k = 0; k < 2; k++) { /* the second time from the cache */
             must(text_by_ref(b->cx, ref, &text), b->cx, "by ref");
             assert_true(str_find(text, wanted) != SIZE_MAX);
-            must(facets_answer(b->cx, &facet, 1, NULL, &text), b->cx, "facets");
+            must(facets_answer(b->cx, &facet, 1, &(EntityQuery){0}, &text), b->cx, "facets");
             assert_true(str_find(text, wanted) != SIZE_MAX);
             ctx_end(b->cx);
         }
