@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Daily verbs; the build itself is CMake (CMakeLists.txt, CMakePresets.json).
 .DEFAULT_GOAL := help
-.PHONY: help run build dev test test-fast test-long bench fuzz lint fmt gen coverage clean
+.PHONY: help run build dev test test-fast test-long bench fuzz lint fmt gen coverage screenshots clean
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
@@ -54,6 +54,10 @@ gen: dev ## refresh the generated reference pages and TypeScript types
 coverage: ## line coverage of src/
 	@tools/install.sh build page test
 	@tests/run.sh coverage
+
+screenshots: build ## pictures of every page of the portal, into build/screenshots
+	@tools/install.sh test
+	@FAIRWAY_BINARY=build/release/fairway tests/e2e/screenshots.py
 
 clean:
 	rm -rf build

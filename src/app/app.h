@@ -127,7 +127,8 @@ Settings *app_read_settings(int argc, char **argv);
 /* "error: …" with line, fields and the detail an operator needs, on standard error. */
 void app_print_error(const char *doing, const Error *err);
 
-/* portal.c: the page at / from the files embedded at build. */
+/* portal.c: the portal, from the files embedded at build; its pages, made per request. */
 StaticFile portal_serve(void *user, HttpRequest *r);
+void portal_answer(void *user, Api *api, Ctx *cx, HttpRequest *r);
 
 #endif

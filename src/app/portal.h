@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * app/portal.h - the page at /: its files, embedded at build by web/build.mjs. */
+ * app/portal.h - the portal: its files and the table of its pages, embedded at build by
+ * web/build.mjs. */
 #ifndef APP_PORTAL_H
 #define APP_PORTAL_H
 
@@ -15,5 +16,18 @@ typedef struct PortalFile {
 
 extern const PortalFile portal_files[];
 extern const size_t portal_n_files; /* 0 in builds without the page */
+
+typedef struct PortalPage {
+    const char *path; /* "/catalog/$namespace/$kind/$name": $x is one segment */
+    /* Ended by NULL, or NULL: addresses of the API with the same variables, whose answers the page
+     * is sent with. Asked only when the page's address has no query, unless it ends in '*', which
+     * is taken off. */
+    const char *const *preload;
+    const char *view;  /* what is in the page before its scripts run: "catalog", "entity" or "" */
+    const char *title; /* NULL: Fairway's alone */
+} PortalPage;
+
+extern const PortalPage portal_pages[];
+extern const size_t portal_n_pages;
 
 #endif

@@ -4,3 +4,5 @@
 
 const PortalFile portal_files[] = {{.path = ""}};
 const size_t portal_n_files = 0;
+const PortalPage portal_pages[] = {{.path = ""}};
+const size_t portal_n_pages = 0;

@@ -271,6 +271,7 @@ static Rc run(App *app, const sigset_t *signals, Error *err)
 {
     Platform *p = &app->platform;
     ApiOptions options = {.static_files = portal_serve,
+                          .page = portal_answer,
                           .request_time_us =
                               settings_duration_us(p->settings, "http.request_timeout")};
     Api *api = NULL;

@@ -117,22 +117,17 @@ def test_changes_name_types_only(each_api):
     assert json.loads(told["data"]) == {"types": ["organizations.created"]}
 
 
-def test_changes_of_a_flood_are_few(each_api):
+def test_changes_of_a_flood_all_arrive(each_api):
     with each_api.events("/api/events/changes") as stream:
         for i in range(200):
             create(each_api, f"flood-{i}")
         last = create(each_api, "flood-last")
         each_api.delete(f"{ORGANIZATIONS}/{last}")
-        n = 0
         for message in stream:
-            if not message["data"]:
-                continue
-            n += 1
-            types = json.loads(message["data"])["types"]
+            types = json.loads(message["data"])["types"] if message["data"] else []
             assert len(set(types)) == len(types)
             if "organizations.deleted" in types:
                 break
-    assert n <= 202
 
 
 def test_stream_from_a_position(each_api):

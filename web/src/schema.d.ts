@@ -9753,6 +9753,10 @@ export interface operations {
                  *     several times, one of them must hold.
                  */
                 filter?: components["parameters"]["EntityFilter"];
+                /** @description Only entities count in which one of the fields contains this text. */
+                fullTextFilterTerm?: string;
+                /** @description The fields to look in; else `metadata.name`, `metadata.title` and `metadata.description`. */
+                fullTextFilterFields?: string[];
             };
             header?: never;
             path?: never;
@@ -9797,6 +9801,13 @@ export interface operations {
                     facets: string[];
                     /** @description Only entities that match count. */
                     query?: Record<string, never>;
+                    /** @description Only entities count in which one of the fields contains a text. */
+                    fullTextFilter?: {
+                        /** @description The text. */
+                        term?: string;
+                        /** @description Where to look; else name, title and description. */
+                        fields?: string[];
+                    };
                 };
             };
         };

@@ -26,7 +26,7 @@ static Operation no_operation(const Api *api)
     return (Operation){.index = api->n_operations, .errors = ERRORS_PROBLEM};
 }
 
-static void respond_problem(Api *api, HttpRequest *r, const Error *err, Str allow, Str request_id)
+void api_respond_problem(Api *api, HttpRequest *r, const Error *err, Str allow, Str request_id)
 {
     Operation none = no_operation(api);
     Call call = {.op = &none, .http = r};
@@ -103,6 +103,9 @@ static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc r
         if (file == STATIC_ANSWERED) {
             return HTTP_RUN_ANSWERED;
         }
+        if (file == STATIC_PAGE) {
+            return HTTP_RUN_WORKER;
+        }
         if (file == STATIC_WRONG_METHOD) {
             rc = RC_METHOD;
             allow = STR("GET, HEAD, OPTIONS");
@@ -115,10 +118,10 @@ static HttpRun answer_unrouted(Api *api, HttpRequest *r, ApiRequest *state, Rc r
         respond_empty(api, r, 404, STR_EMPTY, state->request_id);
     } else if (rc == RC_METHOD) {
         refuse_method(&err, http_method(r), allow);
-        respond_problem(api, r, &err, allow, state->request_id);
+        api_respond_problem(api, r, &err, allow, state->request_id);
     } else {
         error_set(&err, RC_NOT_FOUND, "There is nothing at this address.");
-        respond_problem(api, r, &err, STR_EMPTY, state->request_id);
+        api_respond_problem(api, r, &err, STR_EMPTY, state->request_id);
     }
     return HTTP_RUN_ANSWERED;
 }
@@ -135,7 +138,7 @@ static HttpRun answer_off(Api *api, HttpRequest *r, ApiRequest *state)
     }
     error_set(&err, RC_NOT_FOUND, "This server runs without its module %.*s (setting: services).",
               STR_ARG(module));
-    respond_problem(api, r, &err, STR_EMPTY, state->request_id);
+    api_respond_problem(api, r, &err, STR_EMPTY, state->request_id);
     return HTTP_RUN_ANSWERED;
 }
 
@@ -250,6 +253,11 @@ static void begin_serve(Api *api, HttpRequest *r, Served *ret)
 static void on_serve(void *user, HttpRequest *r)
 {
     Api *api = user;
+    const ApiRequest *asked = http_user(r);
+    if (!asked->op) {
+        api_serve_page(api, r);
+        return;
+    }
     Served *s = ARENA_NEW(http_arena(r), Served);
     begin_serve(api, r, s);
     Rc rc = api_run(api, &s->cx, &s->call, http_target(r));
@@ -278,7 +286,7 @@ static void on_refuse(void *user, HttpRequest *r, const Error *err)
         api_gateway_accept(api, r, state);
     }
     if (!state->op || state->op->errors == ERRORS_PROBLEM) {
-        respond_problem(api, r, err, STR_EMPTY, state->request_id);
+        api_respond_problem(api, r, err, STR_EMPTY, state->request_id);
         return;
     }
     Ctx cx = {.arena = http_arena(r), .request_id = state->request_id, .error = *err};
@@ -457,12 +465,25 @@ void api_call(Api *api,
               Str body,
               Call *ret)
 {
+    api_call_counted(api, cx, method, target, headers, n_headers, body, (CallRate){0}, ret);
+}
+
+void api_call_counted(Api *api,
+                      Ctx *cx,
+                      HttpMethod method,
+                      Str target,
+                      const HttpPair *headers,
+                      size_t n_headers,
+                      Str body,
+                      CallRate rate,
+                      Call *ret)
+{
     size_t question = MIN(str_find_char(target, '?'), target.len);
     Str path = str_sub(target, 0, question);
     Operation none = no_operation(api);
     Str allow = STR_EMPTY;
 
-    *ret = (Call){.headers = headers, .n_headers = n_headers, .raw_body = body};
+    *ret = (Call){.headers = headers, .n_headers = n_headers, .raw_body = body, .rate = rate};
     error_clear(&cx->error);
     Rc rc = contract_match(api->platform->contract, method, path, cx->arena, &ret->op, ret->path,
                            &ret->n_path, &allow);

@@ -23,7 +23,15 @@ typedef Rc (*Authenticate)(Ctx *cx, const Call *call);
 typedef Rc (*Authorize)(Ctx *cx, Call *call);
 
 /* What became of a request for a static file; all but STATIC_ANSWERED are left to the caller. */
-typedef enum StaticFile { STATIC_NONE, STATIC_ANSWERED, STATIC_WRONG_METHOD } StaticFile;
+/* STATIC_PAGE: ApiOptions.page answers it on a worker. */
+typedef enum StaticFile {
+    STATIC_NONE,
+    STATIC_ANSWERED,
+    STATIC_WRONG_METHOD,
+    STATIC_PAGE
+} StaticFile;
+
+typedef struct Api Api;
 
 typedef struct ApiOptions {
     Authenticate authenticate; /* NULL: open */
@@ -32,6 +40,8 @@ typedef struct ApiOptions {
      * NULL: 404. On the I/O thread. */
     StaticFile (*static_files)(void *user, HttpRequest *r);
     void *static_user;
+    /* Answers what static_files left as STATIC_PAGE, with what api_ask gives; on a worker. */
+    void (*page)(void *static_user, Api *api, Ctx *cx, HttpRequest *r);
     int64_t request_time_us; /* deadline of a handler, from when it begins; 0 = 60 s */
     Limits *limits;          /* how often one may call; NULL: as often as one likes. Borrowed. */
     /* Origins whose pages may read answers and send credentials ("https://a.example.com"), and
@@ -40,7 +50,6 @@ typedef struct ApiOptions {
     bool is_https; /* people reach it by https alone: tell their browsers */
 } ApiOptions;
 
-typedef struct Api Api;
 /* Fails: RC_INVALID when the contract or an option is wrong; options are named as settings. */
 MUST_CHECK Rc api_new(Platform *platform, const ApiOptions *options, Api **ret, Error *err);
 void api_free(Api *api);
@@ -58,6 +67,11 @@ void api_call(Api *api,
               size_t n_headers,
               Str body,
               Call *ret);
+
+/* Runs a reading operation (GET) for a request that ApiOptions.page answers, as if its client had
+ * asked: with its cookie or token, the same permissions, validation and form of errors. However
+ * many are asked, the request counts once against the caller's limits. */
+void api_ask(Api *api, Ctx *cx, HttpRequest *r, Str target, Call *ret);
 
 /* application/problem+json of an error (also used by the CLI). */
 void api_write_problem(Buf *out, const Error *err, Str request_id, Str instance);

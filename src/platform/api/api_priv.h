@@ -3,6 +3,7 @@
  *
  *   api.c            the server's callbacks, routes that are no operation
  *   api_run.c        one call from request id to reply
+ *   api_page.c       pages made per request, out of answers of operations
  *   api_params.c     path, query and header parameters against the contract
  *   api_body.c       the body against the contract
  *   api_error.c      errors in their two wire forms
@@ -91,6 +92,26 @@ Rc api_run(Api *api, Ctx *cx, Call *call, Str target);
 Rc api_finish(Api *api, Ctx *cx, Call *call, Str target, Rc rc);
 /* What api_run gave on an I/O thread is no answer: the operation is to run anew on a worker. */
 bool api_is_for_worker(const Ctx *cx, const Call *call, Rc rc);
+
+/* Without sign-in: RC_DENIED unless the request names this machine or an address. */
+MUST_CHECK Rc api_check_host(const Api *api, Ctx *cx, const HttpRequest *r);
+
+/* ---- api.c */
+/* As api_call; rate: how the request has counted so far. */
+void api_call_counted(Api *api,
+                      Ctx *cx,
+                      HttpMethod method,
+                      Str target,
+                      const HttpPair *headers,
+                      size_t n_headers,
+                      Str body,
+                      CallRate rate,
+                      Call *ret);
+/* Problem outside of any operation, as the answer. */
+void api_respond_problem(Api *api, HttpRequest *r, const Error *err, Str allow, Str request_id);
+
+/* ---- api_page.c */
+void api_serve_page(Api *api, HttpRequest *r);
 
 /* ---- api_params.c, api_body.c: fail with RC_MALFORMED, RC_INVALID, RC_MEDIA_TYPE */
 MUST_CHECK Rc api_check_params(Ctx *cx, const Call *call);

@@ -137,10 +137,9 @@ static bool is_local_name(Str host)
     return true;
 }
 
-static Rc check_host(const Api *api, Ctx *cx, const Call *call)
+Rc api_check_host(const Api *api, Ctx *cx, const HttpRequest *r)
 {
-    if (api->options.authenticate || !call->http ||
-        is_local_name(http_header(call->http, "Host"))) {
+    if (api->options.authenticate || !r || is_local_name(http_header(r, "Host"))) {
         return RC_OK;
     }
     return fail(cx, RC_DENIED,
@@ -149,7 +148,7 @@ static Rc check_host(const Api *api, Ctx *cx, const Call *call)
 
 static Rc prepare(const Api *api, Ctx *cx, Call *call)
 {
-    TRY(check_host(api, cx, call));
+    TRY(api_check_host(api, cx, call->http));
     TRY(check_origin(api, cx, call));
     TRY(authenticate(api, cx, call));
     TRY(api_check_version(api, cx, call));
