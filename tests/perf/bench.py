@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fairway's speed beside nginx's on this machine, as a table with the bar of each figure.
 
-    bench.py [--quick] [--million] [--only sqlite|postgresql] [--section all|auth|search]
+    bench.py [--quick] [--million] [--only sqlite|postgresql] [--section all|auth|search|portal]
 
 --quick: short runs and 10,000 entities only. --million: also a catalog of a million entities.
 FAIRWAY_BINARY: the program, else build/release/fairway. The bars come from a Backstage backend measured
@@ -21,6 +21,7 @@ os.environ.setdefault("FAIRWAY_BINARY", str(TESTS.parent / "build" / "release" /
 
 import generate  # noqa: E402
 import measure  # noqa: E402
+import portal  # noqa: E402
 import rights  # noqa: E402
 import search  # noqa: E402
 from streams import Streams  # noqa: E402
@@ -86,6 +87,9 @@ class Bench:
         if self.options.section == "auth":
             self.auth()
             return
+        if self.options.section == "portal":
+            self.portal()
+            return
         if self.options.section == "search":
             self.search(1_000_000 if self.options.million else 10_000)
             return
@@ -98,6 +102,7 @@ class Bench:
         self.writes()
         self.streams()
         self.auth()
+        self.portal()
 
     def start(self):
         with self.server() as server:  # makes the database; what is measured is the next start
@@ -123,6 +128,14 @@ class Bench:
             self.unchanged(server, count, source)
             if reads:
                 self.reads(server, count)
+
+    def portal(self):
+        if self.kind != "sqlite" or portal.absent():
+            self.table.row("the page in a browser", portal.absent() or "measured on SQLite")
+            return
+        with self.server(CONFIG.format(target=generate.write(10_000, CACHE / "10000"))) as server:
+            self.ingested(server, None)
+            portal.run(self.table, server)
 
     def search(self, count):
         target = generate.write(count, CACHE / str(count))
@@ -235,7 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--million", action="store_true")
-    parser.add_argument("--section", choices=["all", "auth", "search"], default="all")
+    parser.add_argument("--section", choices=["all", "auth", "search", "portal"], default="all")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
