@@ -3,7 +3,7 @@
 // changes do not take them away.
 import { Checkbox } from "@mantine/core";
 import { IconArrowDown, IconArrowUp, IconArrowsSort } from "@tabler/icons-react";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { Fragment, useEffect, useMemo, useRef, useState } from "react";
 import type { MouseEvent, ReactNode } from "react";
 import { useGo } from "../app/address";
 import { useKeys } from "../app/keys";
@@ -123,17 +123,17 @@ export function DataTable<T>(props: DataTableProps<T>) {
               const inner = column.cell(row);
               return c === 0 ? <th key={column.id} scope="row">{inner}</th> : <td key={column.id} data-priority={column.priority} data-align={column.align}>{inner}</td>;
             });
-            return [
-              opens && <tr key={`group-${heading}`} className={styles.group}><th scope="colgroup" colSpan={columns.length + (onSelect ? 1 : 0)} dir="auto">{heading}</th></tr>,
-              <tr key={key} data-key={key} data-cursor={key === cursor || undefined} data-fresh={fresh.has(key) || undefined} data-selected={selected?.has(key) || undefined}
+            return <Fragment key={key}>
+              {opens && <tr className={styles.group}><th scope="colgroup" colSpan={columns.length + (onSelect ? 1 : 0)} dir="auto">{heading}</th></tr>}
+              <tr data-key={key} data-cursor={key === cursor || undefined} data-fresh={fresh.has(key) || undefined} data-selected={selected?.has(key) || undefined}
                 data-opens={rowTo?.(row) !== undefined || undefined} onClick={(event) => click(event, row)} onFocus={() => setCursor(key)}>
                 {onSelect && (
                   <td><Checkbox size="xs" aria-label={`Select ${key}`} checked={selected?.has(key) ?? false}
                     onChange={(event) => pick(key, (event.nativeEvent as unknown as { shiftKey?: boolean }).shiftKey === true)} /></td>
                 )}
                 {cells}
-              </tr>,
-            ];
+              </tr>
+            </Fragment>;
           })}
         </tbody>
       </table>
