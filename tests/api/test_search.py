@@ -132,7 +132,7 @@ def test_whatever_is_typed_is_answered(each_api, text):
 
 def test_mistakes_are_named(each_api):
     for query, field in (({"q": "a" * 501}, "query:q"), ({"limit": 0}, "query:limit"), ({"limit": 101}, "query:limit"),
-                         ({"types": "nope"}, "query:types"), ({"facets": "nope"}, "query:facets"), ({"colour": "red"}, "query:colour")):
+                         ({"facets": "nope"}, "query:facets"), ({"colour": "red"}, "query:colour")):
         refused = each_api.get("/api/search", query=query)
         assert refused.status in (400, 422), refused
         assert refused.json()["errors"][0]["pointer"].startswith(field), refused

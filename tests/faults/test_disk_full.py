@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 class SmallDiskServer(FairwayServer):
     """Its data folder is a tmpfs that only this process sees; others reach it through /proc."""
 
-    SIZE = "24m"
+    SIZE = "40m"
 
     def command(self):
         self.data.mkdir(exist_ok=True)

@@ -13233,7 +13233,7 @@ export interface operations {
                  * @example example
                  */
                 q?: string;
-                /** @description Only these types of documents. */
+                /** @description Only these types of documents; of one that there is not, there are none. */
                 types?: string[];
                 /** @description Only these kinds. */
                 kinds?: string[];

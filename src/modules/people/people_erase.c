@@ -114,6 +114,7 @@ static Rc run(Erase *e)
     TRY(erase_traces(e));
     TRY(people_assign_emails(cx));
     TRY(people_tell(cx, "users.updated", "/api/users", &self));
+    TRY(people_tell(cx, "users.erased", "/api/users", &self));
     return audit_write(cx, "users.erased", "User", e->id, NULL, NULL);
 }
 

@@ -11,7 +11,7 @@ enum { SUMMARY_BYTES = 240, TITLE_BYTES = 300, FACET_VALUES_MAX = 50, LIMIT_DEFA
 
 /* ---- the question */
 
-static Rc read_types(Ctx *cx, const Call *call, SearchQuery *q)
+static void read_types(Ctx *cx, const Call *call, SearchQuery *q)
 {
     size_t n;
     const Str *types = call_query_all(cx, call, "types", &n);
@@ -21,14 +21,10 @@ static Rc read_types(Ctx *cx, const Call *call, SearchQuery *q)
     }
     for (size_t i = 0; i < n && q->n_sources < SEARCH_SOURCES_MAX; i++) {
         const SearchSource *source = search_source(cx->platform, types[i]);
-        if (!source) {
-            return fail_field(cx, STR("query:types"),
-                              "must be types of documents that there are: GET /api/search/status "
-                              "lists them");
+        if (source) {
+            q->sources[q->n_sources++] = source;
         }
-        q->sources[q->n_sources++] = source;
     }
-    return RC_OK;
 }
 
 /* A cursor is the place and what was asked. */
@@ -58,8 +54,10 @@ static Rc read_cursor(Ctx *cx, const Call *call, SearchQuery *q)
     is_good = is_good && str_split(&rest, ' ', &mark) && str_eq(mark, question_mark(cx, call)) &&
               str_to_i64(rest, &q->offset) && q->offset > 0 && q->offset <= SEARCH_DEPTH_MAX;
     if (!is_good) {
-        return fail(cx, RC_MALFORMED,
-                    "The cursor does not belong to this question: begin again without it.");
+        fail(cx, RC_MALFORMED,
+             "The cursor does not belong to this question: begin again without it.");
+        error_field(&cx->error, STR("query:cursor"), "is not a cursor of this question");
+        return RC_MALFORMED;
     }
     return RC_OK;
 }
@@ -77,7 +75,7 @@ static Rc read_query(Ctx *cx, const Call *call, SearchQuery *q)
     q->limit = call_query_i64(call, "limit", LIMIT_DEFAULT);
     q->wants_facets = call_has_query(call, "facets");
     q->wants_total = q->wants_facets || call_query_bool(call, "total", false);
-    TRY(read_types(cx, call, q));
+    read_types(cx, call, q);
     return read_cursor(cx, call, q);
 }
 

@@ -270,6 +270,16 @@ Rc search_check(Ctx *cx)
     return RC_OK;
 }
 
+/* Nothing of theirs stays, neither in words that are left behind nor in the half before. */
+static Rc on_erased(Ctx *cx, const Event *event)
+{
+    (void)event;
+    TRY(ctx_begin(cx));
+    TRY(search_queue_rebuild(cx, NULL));
+    return ctx_commit(cx);
+}
+
 const Subscription search_subscriptions[] = {
-    {.name = "search", .types = "catalog.entity.*", .handle = on_event},
+    {.name = "search-erased", .types = "users.erased",     .handle = on_erased},
+    {.name = "search",        .types = "catalog.entity.*", .handle = on_event },
 };

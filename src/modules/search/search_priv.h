@@ -100,7 +100,7 @@ int64_t search_position(Str text); /* of an event */
  * their number: 0 at the end, and then *position is the newest event. */
 MUST_CHECK Rc search_put_events(Ctx *cx, int slot, int64_t *position, size_t *ret_n);
 Rc search_index_run(Ctx *cx, Job *job);
-extern const Subscription search_subscriptions[1];
+extern const Subscription search_subscriptions[2];
 /* Queues what is to be done at the start. Own transactions. */
 MUST_CHECK Rc search_check(Ctx *cx);
 

@@ -13,7 +13,7 @@
 #define TIDY_JOB "search.tidy"
 #define RENEW_JOB "search.renew"
 /* Longer than any request may still read the old half. */
-#define TIDY_AFTER_US (2 * US_PER_MINUTE)
+#define TIDY_AFTER_US (5 * US_PER_SECOND) /* who searches it still has long ended */
 #define REBUILD_TIMEOUT_US (2 * 60 * US_PER_MINUTE)
 
 typedef struct Rebuild {
