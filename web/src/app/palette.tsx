@@ -17,6 +17,8 @@ import styles from "./palette.module.css";
 
 interface Item {
   id: string;
+  /** How a hit matches, 0 to 1. */
+  score?: number;
   group: string;
   label: ReactNode;
   /** What is said and matched. */
@@ -28,6 +30,8 @@ interface Item {
 }
 
 const SHOWN_OF_A_GROUP = 6;
+/** Parts of names and better; what merely has a word somewhere stands behind pages and actions that are called so. */
+const NAMED = 0.6;
 
 /** Whether all words of the query begin words of the text. */
 function fits(query: string, text: string): boolean {
@@ -61,6 +65,7 @@ function useFound(query: string): { items: Item[]; error: unknown; busy: boolean
   const found = useGet("/api/search", { params: { query: { q: asked, limit: 8 } } }, { enabled: asked.length > 0, keep: true });
   const items = useMemo(() => (asked ? (found.data?.items ?? []) : []).map((hit): Item => ({
     id: `hit-${hit.type}-${hit.ref}`,
+    score: hit.score,
     group: hit.kind === "user" || hit.kind === "group" ? "People" : "Catalog",
     label: hit.title,
     text: `${hit.title}, ${hit.kind}`,
@@ -85,7 +90,8 @@ export function Palette({ close }: { close: () => void }) {
     if (!text) return local.filter((item) => item.group === "Pages");
     const fitting = local.filter((item) => fits(text, item.text));
     const of = (group: string) => fitting.filter((item) => item.group === group).slice(0, SHOWN_OF_A_GROUP);
-    const all: Item[] = [...found.items, ...of("Pages"), ...of("Actions")];
+    const named = (item: Item) => (item.score ?? 0) >= NAMED;
+    const all: Item[] = [...found.items.filter(named), ...of("Pages"), ...of("Actions"), ...found.items.filter((item) => !named(item))];
     all.push({ id: "all", group: "", label: <>Search the catalog for “{text}”</>, text: `Search the catalog for ${text}`, icon: <IconSearch size={16} aria-hidden="true" />, to: `/catalog?q=${encodeURIComponent(text)}` });
     return all;
   }, [query, local, found.items]);
