@@ -54,7 +54,9 @@ await playAll({
 
   async nothingFound(page) {
     await enter(page, "/catalog");
+    await ready(page);
     await page.keyboard.press("/");
+    await page.waitForFunction(() => document.activeElement?.tagName === "INPUT");
     await page.keyboard.type("no such thing at all");
     await page.getByText("Nothing matches all of these filters").waitFor();
     await shoot(page, "catalog-nothing");
