@@ -73,7 +73,10 @@ function useFound(query: string): { items: Item[]; error: unknown; busy: boolean
     icon: <KindIcon kind={hit.kind} />,
     to: hit.href,
   })), [found.data, asked]);
-  return { items, error: asked ? found.error : null, busy: query !== asked || found.isFetching };
+  // Until the answer to what is typed now is there, of the one before only what fits this, too: Enter must not go where nobody meant.
+  const isOld = query !== asked || found.isPlaceholderData;
+  const shown = useMemo(() => (isOld ? items.filter((item) => fits(query, item.text)) : items), [isOld, items, query]);
+  return { items: shown, error: asked ? found.error : null, busy: isOld || found.isFetching };
 }
 
 export function Palette({ close }: { close: () => void }) {
